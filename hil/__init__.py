@@ -1,0 +1,1 @@
+"""Hardware-in-the-loop test harness for Windows NIC drivers."""

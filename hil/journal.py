@@ -1,0 +1,103 @@
+"""The one stream of what a run does and sees: console, log, timeline and report read it.
+
+A record is one JSON object a line: ``t_s`` (monotonic seconds since the journal opened), ``utc``, ``kind``, ``what``,
+``phase`` (``point``, ``start`` or ``end``), ``id`` and ``parent`` of the span, ``test`` (node id) and free fields.
+Kinds in use: run, test, step, command (to Windows), instrument, traffic, observation, wait, undo, error.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from hil.clock import now_s, utc_now
+
+Record = dict[str, Any]
+Listener = Callable[[Record], None]
+
+
+class Journal:
+    """Append-only, thread-safe; each record reaches the file before the call returns.
+
+    Without a path the records go to listeners only. Raises nothing of its own: the OSError of a full disk passes
+    through, once, and the journal then goes on with its listeners, so that the bench can still be put to rest.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._file: IO[str] | None = path.open("a", encoding="utf-8") if path else None
+        self._started_s = now_s()
+        self._lock = threading.RLock()
+        self._ids = itertools.count(1)
+        self._local = threading.local()
+        self._secrets: set[str] = set()
+        self._listeners: list[Listener] = []
+        self.test: str | None = None
+
+    def mask(self, secret: str) -> None:
+        """Never write this string: it is replaced by ``***`` in every later record."""
+        if secret:
+            self._secrets.add(secret)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with each record; returns the function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def event(self, kind: str, what: str, **fields: Any) -> None:
+        """One thing that happened or was seen."""
+        self._write("point", kind, what, next(self._ids), fields)
+
+    @contextmanager
+    def span(self, kind: str, what: str, **fields: Any) -> Iterator[Record]:
+        """Something that lasts. The dict that is yielded takes fields for the end record."""
+        span_id, started_s = next(self._ids), now_s()
+        self._write("start", kind, what, span_id, fields)
+        stack = self._stack()
+        stack.append(span_id)
+        outcome: Record = {}
+        try:
+            yield outcome
+        except BaseException as error:
+            outcome.setdefault("error", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            stack.pop()
+            self._write("end", kind, what, span_id, {**outcome, "duration_s": round(now_s() - started_s, 6)})
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+    def _stack(self) -> list[int]:
+        if not hasattr(self._local, "stack"):
+            self._local.stack = []
+        stack: list[int] = self._local.stack
+        return stack
+
+    def _write(self, phase: str, kind: str, what: str, record_id: int, fields: Record) -> None:
+        stack = self._stack()
+        record: Record = {
+            "t_s": round(now_s() - self._started_s, 6), "utc": utc_now().isoformat(), "phase": phase, "kind": kind,
+            "what": what, "id": record_id, "parent": stack[-1] if stack else None, "test": self.test, **fields,
+        }  # fmt: skip
+        with self._lock:
+            line = json.dumps(record, default=str, ensure_ascii=False)
+            for secret in self._secrets:
+                line = line.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
+            shown: Record = json.loads(line)
+            for listener in tuple(self._listeners):
+                listener(shown)
+            if self._file is not None:
+                try:
+                    self._file.write(line + "\n")
+                    self._file.flush()
+                except OSError:
+                    self._file = None
+                    raise
