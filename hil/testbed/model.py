@@ -1,0 +1,169 @@
+"""What a testbed file may say. Frozen; an unknown key is refused; units are in the names of keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Secret(Section):
+    """A secret by reference, never by value: exactly one of the three."""
+
+    env: str | None = None
+    file: Path | None = None
+    keyring: str | None = Field(None, description="service/user in the keyring of this computer")
+
+
+class Ssh(Section):
+    """How to reach OpenSSH on the machine, over the management network."""
+
+    host: str
+    port: int = Field(22, ge=1, le=65535)
+    user: str
+    key_file: Path
+    key_passphrase: Secret | None = None
+    host_key: str = Field(description='pinned, as in known_hosts: "ssh-ed25519 AAAA..."')
+    connect_timeout_s: float = Field(10.0, gt=0)
+    keepalive_s: float = Field(5.0, gt=0)
+
+
+class Machine(Section):
+    """The Windows PC that holds the NIC under test. Limits are the machine's, not hil's."""
+
+    ssh: Ssh
+    shell: Literal["pwsh", "powershell"] = Field("pwsh", description="PowerShell 7, or Windows PowerShell 5.1")
+    min_build: int = Field(19041, description="oldest Windows build accepted; 19041 has all pnputil verbs")
+    boot_timeout_s: float = Field(300.0, gt=0)
+    shutdown_timeout_s: float = Field(60.0, gt=0)
+    sleep_timeout_s: float = Field(30.0, gt=0)
+    resume_timeout_s: float = Field(60.0, gt=0)
+    asleep_below_w: float | None = Field(None, description="watts that only a sleeping machine draws")
+    min_free_disk_gb: float = Field(5.0, gt=0)
+    max_clock_offset_s: float = Field(5.0, gt=0)
+
+
+class Adapter(Section):
+    """The NIC under test, found by hardware id (and MAC when there are two of a kind)."""
+
+    hardware_id: str = Field(description=r"e.g. PCI\VEN_8086&DEV_15F3")
+    mac: str | None = Field(None, description="AA-BB-CC-DD-EE-FF, when two adapters match the hardware id")
+    link_mbps: int = Field(gt=0)
+    address: str = Field(description="IPv4 with prefix that the adapter gets for traffic, e.g. 198.18.0.1/24")
+    gone_timeout_s: float = Field(5.0, gt=0, description="from pull to absent devnode")
+    back_timeout_s: float = Field(30.0, gt=0, description="from plug to link up")
+
+
+class LocalPartner(Section):
+    """A second port of this computer, in a network namespace of its own (a path, or a name of `ip netns`)."""
+
+    kind: Literal["local"] = "local"
+    netns: str
+    interface: str
+    address: str
+
+
+class SshPartner(Section):
+    """A Linux computer at the other end of the cable."""
+
+    kind: Literal["ssh"]
+    ssh: Ssh
+    interface: str
+    address: str
+
+
+Partner = Annotated[LocalPartner | SshPartner, Field(discriminator="kind")]
+
+
+class Instrument(Section):
+    """One channel of an instrument in one role."""
+
+    role: Literal["outlet", "slot", "meter", "button", "cable", "supply", "usb_port", "out_of_band"]
+    family: str = Field(description="a name from `hil instruments`, e.g. keysight-34980a")
+    resource: str = Field(description="VISA resource name, or host:port for families outside VISA")
+    channel: str = Field("1", description="outlet, relay or element, as the family writes it")
+    serial: str | None = Field(None, description="field 3 of *IDN?; another instrument is refused")
+    timeout_s: float = Field(2.0, gt=0)
+    settle_s: float = Field(0.0, ge=0, description="time that the switched thing needs after the relay moved")
+    min_off_s: float = Field(0.0, ge=0)
+    rest: Literal["on", "off"] | None = Field("on", description="position to leave it in")
+
+
+class Packages(Section):
+    """Driver packages on the controller's disk: folders with one INF each."""
+
+    current: Path
+    previous: Path | None = None
+    certificate: Path | None = Field(None, description="test certificate (DER) to trust, when the package is test-signed")
+    broken: Path | None = Field(None, description="a package whose signature must be refused")
+
+
+class Tools(Section):
+    """Programs to send to the machine."""
+
+    iperf3: Path | None = None
+
+
+class Limits(Section):
+    """Thresholds of this bench; the suites state their sums beside them."""
+
+    tcp_of_ceiling: float = Field(0.97, gt=0, le=1, description="share of the ceiling that the headers leave")
+    udp_loss_ratio: float = Field(0.001, ge=0, le=1)
+    udp_load: float = Field(0.5, gt=0, le=1, description="share of the link rate offered as UDP")
+    pool_growth_kb_per_removal: float = Field(64.0, gt=0)
+
+
+class Virtual(Section):
+    """A bench that is a set of processes on this computer; everything else is filled in when it starts."""
+
+    link_mbps: int = Field(1000, gt=0)
+    true_frames: bool = Field(True, description="cut and checksum each frame; false passes segments through (fast links)")
+    far_end: Literal["pwsh", "powershell"] = "pwsh"
+    timescale: float = Field(0.02, gt=0, le=1, description="one real second of boot or sleep takes this many")
+    windows_build: int = 26100
+    instruments: tuple[Literal["outlet", "slot", "meter", "button", "cable"], ...] = (
+        "outlet", "slot", "meter", "button", "cable",
+    )  # fmt: skip
+    second_adapter: bool = Field(False, description="a second NIC of the same hardware id")
+    elevated: bool = True
+    secure_boot: bool = False
+    faults: tuple[str, ...] = Field((), description="package.module:Class")
+
+
+class Testbed(Section):
+    """One bench. Either ``virtual``, or machine, adapter and what else stands on it."""
+
+    __test__ = False
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    virtual: Virtual | None = None
+    machine: Machine | None = None
+    adapter: Adapter | None = None
+    partner: Partner | None = None
+    instruments: dict[str, Instrument] = Field(default_factory=dict)
+    packages: Packages | None = None
+    tools: Tools = Tools()
+    limits: Limits = Limits()
+    state_dir: Path | None = Field(None, description="where the lease and bench state live; default: per user")
+
+    def capabilities(self) -> frozenset[str]:
+        """What this bench can be asked, as ``@pytest.mark.requires`` names it."""
+        found: set[str] = {instrument.role for instrument in self.instruments.values()}
+        if self.virtual is not None:
+            found |= {*self.virtual.instruments, "partner", "wire", "previous_package", "broken_package"}
+        if self.partner is not None:
+            found |= {"partner", "wire"}
+        if self.packages is not None:
+            found |= {"previous_package"} if self.packages.previous else set()
+            found |= {"broken_package"} if self.packages.broken else set()
+        return frozenset(found)
+
+    def dump(self) -> dict[str, Any]:
+        """As plain data that YAML and JSON can hold."""
+        return self.model_dump(mode="json", exclude_none=True)

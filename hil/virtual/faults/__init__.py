@@ -1,0 +1,141 @@
+"""Faults: deliberate defects of the virtual bench, each standing for a bug seen in the field.
+
+A fault is a class derived from :class:`Fault` that overrides one or more hooks. Every hook gets what the healthy bench
+would do and returns what the faulty one does; the default returns it unchanged. Load with ``--fault package.module:Class``
+(from anywhere on the import path). The docstring's first line names the field bug; ``caught_by`` names the suites
+(file stems in ``suites/``) that must turn red, which ``hil faults --matrix`` proves.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from hil.errors import UsageError
+
+if TYPE_CHECKING:
+    from hil.virtual.bench import VirtualBench
+
+Crash = tuple[int, tuple[int, int, int, int]]
+"""A bugcheck: code and its four parameters."""
+
+
+class Fault:
+    """One defect. Hooks are called on the bench's event loop unless they say otherwise; they must not block."""
+
+    caught_by: ClassVar[tuple[str, ...]] = ()
+
+    def attach(self, bench: VirtualBench) -> None:
+        """Called once when the bench is assembled, before it starts; for faults that act by themselves."""
+
+    # the driver and its hardware
+
+    def surprise_removal(self, crash: Crash | None, *, under_load: bool, count: int) -> Crash | None:
+        """The device was pulled for the ``count``-th time; a crash is what Windows then dies of."""
+        return crash
+
+    def halt_s(self, seconds: float) -> float:
+        """How long MiniportHaltEx takes (unscaled); the devnode stays until it returns."""
+        return seconds
+
+    def leak_bytes(self, count: int) -> int:
+        """Non-paged pool bytes that one removal leaves behind."""
+        return count
+
+    def starts(self, started: bool, *, reason: str) -> bool:
+        """Whether the device starts: reason is ``boot``, ``arrival``, ``resume``, ``restart``, ``enable`` or ``install``."""
+        return started
+
+    def settings(self, settings: Mapping[str, str], *, reason: str) -> Mapping[str, str]:
+        """Advanced properties (keyword to registry value) after a start for ``reason``."""
+        return settings
+
+    def link_mbps(self, mbps: float, *, reason: str) -> float:
+        """Rate that the wire gives after a start for ``reason`` (the adapter still reports the nominal speed)."""
+        return mbps
+
+    def mac(self, mac: str, *, reason: str) -> str:
+        """Current MAC, AA-BB-CC-DD-EE-FF, after a start for ``reason``."""
+        return mac
+
+    def wake_armed(self, armed: bool, *, sleep_count: int) -> bool:
+        """Whether the NIC listens for wake frames in the ``sleep_count``-th sleep."""
+        return armed
+
+    def wakes(self, woken: bool, *, frame: bytes) -> bool:
+        """Whether this frame wakes the sleeping machine."""
+        return woken
+
+    def statistics(self, counters: Mapping[str, int]) -> Mapping[str, int]:
+        """Counters as Get-NetAdapterStatistics reports them."""
+        return counters
+
+    def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
+        """Share of frames sent by the machine that never reach the wire. Called from the data path's thread."""
+        return ratio
+
+    def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
+        """Share of frames from the wire that the driver drops. Called from the data path's thread."""
+        return ratio
+
+    def corrupt_frame(self, frame: bytes) -> bytes:
+        """A frame on its way from the machine to the wire. Called from the data path's thread, only if overridden."""
+        return frame
+
+    # Windows and the package
+
+    def loaded_image(self, path: str, *, previous: str | None) -> str:
+        """Path of the .sys that is in memory after an install; ``previous`` was loaded before it."""
+        return path
+
+    def accepts_signature(self, accepted: bool) -> bool:
+        """The verdict of the signature policy on a package."""
+        return accepted
+
+    def deletes_package(self, deleted: bool) -> bool:
+        """Whether pnputil /delete-driver removes the package from the store."""
+        return deleted
+
+    def boot_s(self, seconds: float, *, reason: str) -> float:
+        """How long a boot takes (unscaled): reason is ``power``, ``restart``, ``crash`` or ``hibernate``."""
+        return seconds
+
+    def resume_s(self, seconds: float) -> float:
+        """How long a resume from S3 takes (unscaled)."""
+        return seconds
+
+    def sleeps(self, asleep: bool, *, state: str) -> bool:
+        """Whether Windows really reaches S3 or S4."""
+        return asleep
+
+    # instruments and connections
+
+    def relay_on(self, on: bool, *, instrument: str) -> bool:
+        """Where the contact of an instrument really ends when it is told ``on``."""
+        return on
+
+    def reading_w(self, watts: float, *, instrument: str) -> float:
+        """What a meter reports."""
+        return watts
+
+    def ssh_stalls(self, stalled: bool, *, command_count: int) -> bool:
+        """Whether the SSH server falls silent (no FIN) after ``command_count`` commands since boot."""
+        return stalled
+
+
+_HOOKS = tuple(name for name in vars(Fault) if not name.startswith("_") and name not in {"attach", "caught_by"})
+
+
+def load(path: str) -> Fault:
+    """The fault named ``package.module:Class``. Raises UsageError when there is no such class."""
+    module_name, _, class_name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(
+            f"a fault named {path!r}", seen=str(error), next_step="write it as package.module:Class"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Fault)):
+        raise UsageError(f"a fault named {path!r}", seen=f"{found!r} is not a subclass of hil.virtual.faults.Fault")
+    return found()

@@ -1,0 +1,34 @@
+"""Several faults seen as one: each hook passes its value through all of them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hil.virtual.faults import _HOOKS, Fault
+
+if TYPE_CHECKING:
+    from hil.virtual.bench import VirtualBench
+
+
+class FaultChain(Fault):
+    """What the model asks at each hook; empty on a golden bench."""
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self.faults = tuple(faults)
+        for hook in _HOOKS:
+            setattr(self, hook, partial(self._fold, hook))
+
+    def attach(self, bench: VirtualBench) -> None:
+        for fault in self.faults:
+            fault.attach(bench)
+
+    def overrides(self, hook: str) -> bool:
+        """Whether any fault changes this hook, so that hot paths can skip it."""
+        return any(getattr(type(fault), hook) is not getattr(Fault, hook) for fault in self.faults)
+
+    def _fold(self, hook: str, value: Any, /, **context: Any) -> Any:
+        for fault in self.faults:
+            value = getattr(fault, hook)(value, **context)
+        return value
