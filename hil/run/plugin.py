@@ -1,1 +1,38 @@
-"""The pytest plug-in."""
+"""The pytest plug-in's door: options and markers. The rest is loaded only when a testbed is named.
+
+Without ``--testbed`` nothing else of hil is imported and nothing of another project's run changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+MARKERS = (
+    "requires(*capabilities): what the bench must have (slot, meter, partner, wire, ...); else the test is skipped",
+    "expects(*events): what the guard must not hold against the device: reboot, power_loss, bugcheck, reset",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hil", "tests of a driver on a bench")
+    add = group.addoption
+    add("--testbed", metavar="FILE", type=Path, help="the bench to run on; without it the plug-in stays out of the way")
+    add("--fault", action="append", default=[], metavar="MODULE:CLASS", help="defect of the virtual bench; repeatable")
+    add("--package", type=Path, metavar="DIR", help="driver package under test, instead of the testbed's")
+    add("--previous-package", type=Path, metavar="DIR", help="the release before it, for upgrade and rollback")
+    add("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where runs are written")
+    add("--run-id", metavar="NAME", help="folder of this run below the reports (default: date and time)")
+    add("--no-provision", action="store_true", help="take the machine as it is: no trust, test signing or driver install")
+    add("--test-timeout", type=float, default=600.0, metavar="SECONDS", help="for each test that names none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("--testbed") is None:
+        return
+    from hil.run.session import activate
+
+    activate(config)
