@@ -1,0 +1,5 @@
+"""The adapter's hardware, its cable, and the port of the link partner at the other end."""
+
+from hil.virtual.nic.nic import Nic, Offloads
+
+__all__ = ["Nic", "Offloads"]
