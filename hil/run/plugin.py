@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--previous-package", type=Path, metavar="DIR", help="the release before it, for upgrade and rollback")
     add("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where runs are written")
     add("--run-id", metavar="NAME", help="folder of this run below the reports (default: date and time)")
-    add("--no-provision", action="store_true", help="take the machine as it is: no trust, test signing or driver install")
+    add("--no-provision", action="store_true", help="take machine and driver as they are")
     add("--test-timeout", type=float, default=600.0, metavar="SECONDS", help="for each test that names none")
 
 
