@@ -1,0 +1,243 @@
+"""What a DDInstall section does: files copied, registry written, services added, and the settings that it offers.
+
+Sources: Microsoft, "INF DDInstall section", "INF AddReg directive", "INF AddService directive", "INF CopyFiles
+directive", "INF DestinationDirs section", "INF SourceDisksFiles section".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hil.errors import UsageError
+from hil.package.inf import Inf, Line
+from hil.package.models import Model, Target
+
+DIRID_DRIVER_STORE = 13
+SPSVCINST_ASSOCSERVICE = 0x2
+"""AddService flag: this service is the device's function driver."""
+
+_DELETE, _KEY_ONLY = 0x4, 0x10
+_KINDS = {
+    0x00000: "REG_SZ", 0x00001: "REG_BINARY", 0x10000: "REG_MULTI_SZ", 0x20000: "REG_EXPAND_SZ",
+    0x10001: "REG_DWORD", 0x20001: "REG_NONE", 0xB0001: "REG_QWORD",
+}  # fmt: skip
+_KIND_MASK = 0xFFFF0001
+
+
+@dataclass(frozen=True)
+class AddReg:
+    """One value of an add-registry section; ``root`` as written, ``HKR`` being the device's driver key."""
+
+    root: str
+    subkey: str
+    name: str
+    kind: str
+    data: str | int | bytes | tuple[str, ...]
+    number: int
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """One file that the section copies, and where to: a directory id with a folder below it."""
+
+    target: str
+    source: str
+    dirid: int
+    folder: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """One AddService. ``binary`` keeps its directory id, as ``%13%\\hilnic.sys``."""
+
+    name: str
+    flags: int
+    binary: str
+    service_type: int
+    start_type: int
+    error_control: int
+    display_name: str
+    group: str
+    event_log: bool
+    """Whether an error log install section is named."""
+    number: int
+
+    @property
+    def function_driver(self) -> bool:
+        return bool(self.flags & SPSVCINST_ASSOCSERVICE)
+
+    @property
+    def image_name(self) -> str:
+        return self.binary.replace("/", "\\").rsplit("\\", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Install:
+    """The DDInstall section that counts for a model."""
+
+    section: str
+    number: int
+    characteristics: int
+    registry: tuple[AddReg, ...]
+    copies: tuple[CopyFile, ...]
+    services: tuple[Service, ...]
+    includes: tuple[str, ...]
+    needs: tuple[str, ...]
+
+    @property
+    def function_driver(self) -> Service | None:
+        return next((service for service in self.services if service.function_driver), None)
+
+
+def read(inf: Inf, model: Model, target: Target) -> Install:
+    """The decorated section that Windows takes (.NTamd64, then .NT, then plain), with its Needs that stand in this file.
+
+    Raises UsageError when no such section exists, or an entry in it cannot be understood.
+    """
+    name = decorated(inf, model.install_section, target)
+    if name is None:
+        raise UsageError(
+            f"a section [{model.install_section}] or its decorated form", seen="none of that name",
+            where=inf.where(model.number),
+        )  # fmt: skip
+    lines = tuple(_with_needs(inf, name, frozenset()))
+    services = tuple(_with_needs(inf, f"{name}.Services", frozenset()))
+    return Install(
+        section=name,
+        number=inf.line_of(name),
+        characteristics=_integer(inf, _first(lines, "Characteristics"), 0),
+        registry=tuple(entry for line in _named(inf, lines, "AddReg") for entry in _registry(inf, line)),
+        copies=tuple(_copies(inf, lines)),
+        services=tuple(_service(inf, line) for line in services if (line.key or "").lower() == "addservice" and line.value(0)),
+        includes=_values(lines, "Include"),
+        needs=_values(lines, "Needs"),
+    )
+
+
+def decorated(inf: Inf, section: str, target: Target) -> str | None:
+    """The form of a DDInstall section's name that exists and is most specific; None when there is none."""
+    names = (f"{section}.NT{target.architecture}", f"{section}.NT", section)
+    return next((name for name in names if inf.section(name)), None)
+
+
+def _with_needs(inf: Inf, section: str, seen: frozenset[str]) -> Iterator[Line]:
+    """Entries of a section and of the sections it needs, each at most once on a path."""
+    if section.lower() in seen:
+        return
+    for line in inf.lines(section):
+        yield line
+        if (line.key or "").lower() == "needs":
+            for needed in line.values:
+                yield from _with_needs(inf, needed, seen | {section.lower()})
+
+
+def _first(lines: tuple[Line, ...], key: str) -> Line | None:
+    return next((line for line in lines if (line.key or "").lower() == key.lower()), None)
+
+
+def _values(lines: tuple[Line, ...], key: str) -> tuple[str, ...]:
+    return tuple(value for line in lines if (line.key or "").lower() == key.lower() for value in line.values if value)
+
+
+def _named(inf: Inf, lines: tuple[Line, ...], directive: str) -> Iterator[Line]:
+    """Entries of all sections that a directive such as AddReg names."""
+    for name in _values(lines, directive):
+        yield from inf.lines(name)
+
+
+def _integer(inf: Inf, line: Line | None, index: int, default: int = 0) -> int:
+    text = line.value(index) if line else ""
+    if line is None or not text:
+        return default
+    try:
+        return int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
+    except ValueError as error:
+        raise UsageError("a number", seen=repr(text[:80]), where=inf.where(line.number)) from error
+
+
+def _registry(inf: Inf, line: Line) -> Iterator[AddReg]:
+    flags = _integer(inf, line, 3)
+    if flags & (_DELETE | _KEY_ONLY):
+        return
+    kind = _KINDS.get(flags & _KIND_MASK, "REG_BINARY")
+    data: str | int | bytes | tuple[str, ...] = line.value(4)
+    try:
+        if kind in ("REG_DWORD", "REG_QWORD"):
+            data = _integer(inf, line, 4) if len(line.values) <= 5 else int.from_bytes(_bytes(line.values[4:]), "little")
+        elif kind in ("REG_BINARY", "REG_NONE"):
+            data = _bytes(line.values[4:])
+        elif kind == "REG_MULTI_SZ":
+            data = tuple(line.values[4:])
+    except ValueError as error:
+        raise UsageError("bytes in hexadecimal", seen=repr(line.values[4:12]), where=inf.where(line.number)) from error
+    yield AddReg(line.value(0).upper(), line.value(1).strip("\\"), line.value(2), kind, data, line.number)
+
+
+def _bytes(values: tuple[str, ...]) -> bytes:
+    return bytes(int(value, 16) for value in values if value)
+
+
+def _copies(inf: Inf, lines: tuple[Line, ...]) -> Iterator[CopyFile]:
+    for line in lines:
+        for name in line.values if (line.key or "").lower() == "copyfiles" else ():
+            if name.startswith("@"):
+                dirid, folder = _destination(inf, "")
+                yield CopyFile(name[1:], name[1:], dirid, folder, line.number)
+                continue
+            dirid, folder = _destination(inf, name)
+            for entry in inf.lines(name):
+                target = entry.value(0) or entry.key or ""
+                yield CopyFile(target, entry.value(1) or target, dirid, folder, entry.number)
+
+
+def _destination(inf: Inf, section: str) -> tuple[int, str]:
+    directories = inf.section("DestinationDirs")
+    line = (directories.first(section) if section else None) or (directories.first("DefaultDestDir") if directories else None) \
+        if directories else None
+    return _integer(inf, line, 0), line.value(1) if line else ""
+
+
+def _service(inf: Inf, line: Line) -> Service:
+    section = inf.lines(line.value(2))
+
+    def number(key: str) -> int:
+        return _integer(inf, _first(section, key), 0)
+
+    def text(key: str) -> str:
+        found = _first(section, key)
+        return found.value(0) if found else ""
+
+    return Service(
+        name=line.value(0), flags=_integer(inf, line, 1), binary=text("ServiceBinary"), service_type=number("ServiceType"),
+        start_type=number("StartType"), error_control=number("ErrorControl"), display_name=text("DisplayName"),
+        group=text("LoadOrderGroup"), event_log=bool(line.value(3)), number=line.number,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One entry of [SourceDisksFiles]: a file of the package, by its path below the INF with ``/``."""
+
+    name: str
+    path: str
+    number: int
+
+
+def source_files(inf: Inf, target: Target) -> tuple[SourceFile, ...]:
+    """Files that the INF says are on its source disk; the architecture's section wins over the plain one."""
+    disks = {line.key: line.value(3) for line in _decorated_lines(inf, "SourceDisksNames", target)}
+    found: dict[str, SourceFile] = {}
+    for line in _decorated_lines(inf, "SourceDisksFiles", target):
+        if line.key and line.key.lower() not in found:
+            parts = [*disks.get(line.value(0), "").split("\\"), *line.value(1).split("\\"), line.key]
+            path = "/".join(part for part in parts if part not in ("", "."))
+            if ".." in path.split("/"):
+                raise UsageError("a file inside the package", seen=path, where=inf.where(line.number))
+            found[line.key.lower()] = SourceFile(line.key, path, line.number)
+    return tuple(found.values())
+
+
+def _decorated_lines(inf: Inf, section: str, target: Target) -> tuple[Line, ...]:
+    return inf.lines(f"{section}.{target.architecture}") + inf.lines(section)

@@ -1,0 +1,194 @@
+"""A driver package on disk: one folder with an INF, its catalog and the files that the INF names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from hil.errors import UsageError
+from hil.package import install as installs
+from hil.package import keywords as settings
+from hil.package import models
+from hil.package.catalog import Catalog
+from hil.package.inf import Inf
+from hil.package.models import Model, Target
+from hil.package.pe import Pe
+from hil.package.signature import SignatureRefused, Signer, verify
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """One file of the package. ``path`` is relative to the folder, with ``/``."""
+
+    path: str
+    location: Path
+    size: int
+    sha256: str
+    """Upper-case hexadecimal, of the plain bytes."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a package; ``where`` is ``file`` or ``file:line``."""
+
+    rule: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as the INF describes it for one Windows. Loading proves that all is there, not that it is signed."""
+
+    folder: Path
+    target: Target
+    inf: Inf
+    inf_name: str
+    catalog: Catalog | None
+    """None when the INF names none: an unsigned package."""
+    files: tuple[PackageFile, ...]
+    """The INF, the catalog and every source file, in this order."""
+    models: tuple[Model, ...]
+    provider: str
+    date: date
+    version: str
+    hardware_ids: tuple[str, ...]
+    service: str
+    """Name of the function driver's service; empty when no model installs one."""
+    driver: str
+    """File name of that service's image, ``hilnic.sys``."""
+    keywords: tuple[settings.Keyword, ...]
+    """Advanced properties of the first model."""
+
+    @classmethod
+    def load(cls, folder: Path, target: Target = Target()) -> Package:  # noqa: B008 - frozen
+        """Read the package in ``folder``.
+
+        Raises UsageError, naming file and line: no folder, no INF, more than one INF, an INF that offers nothing to
+        ``target``, or a file (catalog included) that the INF names and that is not there.
+        """
+        inf_path = _only_inf(folder)
+        inf = Inf.read(inf_path)
+        released, version = inf.driver_version
+        offered = models.read(inf, target)
+        if not offered:
+            raise UsageError(
+                f"models for {target.architecture} Windows build {target.build}", seen="no [Manufacturer] entry applies",
+                where=inf.where(inf.line_of("Manufacturer")),
+            )  # fmt: skip
+        chosen = installs.read(inf, offered[0], target)
+        service = chosen.function_driver
+        catalog_name = inf.catalog_file(target.architecture)
+        named = [(catalog_name, inf.line_of("Version"))] if catalog_name else []
+        named += [(source.path, source.number) for source in installs.source_files(inf, target)]
+        files = [_file(folder, inf_path.name, inf, 1), *(_file(folder, name, inf, number) for name, number in named)]
+        return cls(
+            folder=folder, target=target, inf=inf, inf_name=inf_path.name, files=tuple(files), models=offered,
+            catalog=Catalog.parse(files[1].location.read_bytes(), str(files[1].location)) if catalog_name else None,
+            provider=inf.provider, date=released, version=version,
+            hardware_ids=tuple(dict.fromkeys(model.hardware_id.upper() for model in offered)),
+            service=service.name if service else "", driver=service.image_name if service else "",
+            keywords=settings.read(chosen.registry),
+        )  # fmt: skip
+
+    @property
+    def driver_file(self) -> PackageFile:
+        """The image of the function driver. Raises UsageError when the package installs none."""
+        for file in self.files:
+            if self.driver and file.location.name.lower() == self.driver.lower():
+                return file
+        raise UsageError(
+            "a package that installs a function driver", seen=f"driver {self.driver or 'none'}", where=str(self.folder)
+        )
+
+    @property
+    def driver_sha256(self) -> str:
+        """SHA-256 of the function driver's image, upper-case hexadecimal, as Windows tells it for the loaded one."""
+        return self.driver_file.sha256
+
+    @property
+    def image(self) -> Pe:
+        """Header facts of the function driver's image."""
+        return Pe.parse(self.driver_file.location.read_bytes(), str(self.driver_file.location))
+
+    def model_for(self, hardware_ids: Iterable[str]) -> Model:
+        """The model that fits a device's hardware ids, most specific id first.
+
+        Raises UsageError when the INF is for other hardware.
+        """
+        wanted = [hardware_id.upper() for hardware_id in hardware_ids]
+        for hardware_id in wanted:
+            for model in self.models:
+                if hardware_id in (known.upper() for known in model.ids):
+                    return model
+        raise UsageError(
+            f"a package for {wanted[0] if wanted else 'the adapter'}", seen=f"hardware ids {', '.join(self.hardware_ids)}",
+            where=self.inf.where(self.models[0].number), next_step="name the right folder under packages in the testbed",
+        )  # fmt: skip
+
+    def verify(self, roots: Iterable[bytes] = (), *, at: datetime | None = None) -> tuple[Finding, ...]:
+        """Everything wrong with the signature: with the chain to ``roots`` (DER; none: not asked), and per file.
+
+        An empty tuple means that each file is vouched for.
+        """
+        anchors = tuple(roots)
+        if self.catalog is None:
+            return (Finding("no-catalog", self.inf.where(self.inf.line_of("Version")), "the INF names no CatalogFile"),)
+        findings = [
+            Finding("not-in-catalog", str(file.location), f"its hash is not in {Path(self.catalog.name).name}")
+            for file in self.files
+            if file.location != Path(self.catalog.name) and self.catalog.find(file.location.read_bytes()) is None
+        ]
+        if anchors:
+            try:
+                verify(self.catalog, anchors, at=at)
+            except SignatureRefused as error:
+                findings.append(Finding("signature", self.catalog.name, error.seen))
+        return tuple(findings)
+
+    def require_intact(self) -> None:
+        """Raises UsageError naming the first file that the catalog does not vouch for."""
+        findings = self.verify()
+        if findings:
+            raise UsageError(
+                "a package whose files fit its catalog", seen=findings[0].message, where=findings[0].where,
+                next_step="sign the package again after its last change",
+            )  # fmt: skip
+
+    def signer(self, roots: Iterable[bytes], *, at: datetime | None = None) -> Signer:
+        """Who signed the catalog. Raises SignatureRefused, or UsageError for a package without catalog."""
+        if self.catalog is None:
+            raise UsageError("a signed package", seen="no CatalogFile", where=self.inf.where(self.inf.line_of("Version")))
+        return verify(self.catalog, roots, at=at)
+
+
+def _only_inf(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UsageError("a folder with a driver package", seen="no such folder", where=str(folder))
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".inf" and path.is_file())
+    if len(found) != 1:
+        raise UsageError(
+            "a folder with one INF", seen=", ".join(path.name for path in found) or "no INF", where=str(folder),
+            next_step="put each package into a folder of its own",
+        )  # fmt: skip
+    return found[0]
+
+
+def _file(folder: Path, path: str, inf: Inf, number: int) -> PackageFile:
+    """Find a file as Windows does: whatever the case of its name."""
+    location = folder
+    for part in path.split("/"):
+        exact = location / part
+        entries = location.iterdir() if location.is_dir() else iter(())
+        location = exact if exact.exists() else next((e for e in entries if e.name.lower() == part.lower()), exact)
+    try:
+        data = location.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the file {path} that the INF names", seen=str(error), where=inf.where(number),
+            next_step="complete the package",
+        ) from error  # fmt: skip
+    return PackageFile(path, location, len(data), hashlib.sha256(data).hexdigest().upper())
