@@ -130,7 +130,7 @@ def test_broken_signature_is_refused(driver, store, package, broken_package, und
     bound(package)
 
 
-def test_driver_survives_reboot(driver, machine, adapter, package, expect, bound):
+def test_driver_survives_reboot(driver, machine, package, expect, bound):
     """After a restart of Windows the same package is bound and the adapter comes up.
 
     A driver that only starts when it was just installed is found by the first reboot.

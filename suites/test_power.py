@@ -14,10 +14,10 @@ OBSERVED_S = 5.0
 
 @pytest.fixture
 def asleep(machine, meter, undo):
-    """``asleep("S3")``: the machine sleeps, the meter says so, and a timer would wake it if the NIC does not."""
+    """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if the NIC does not."""
 
-    def enter(state: str):
-        suspension = machine.suspend(state, wake_after_s=120)
+    def enter(state, wake_after_s=120):
+        suspension = machine.suspend(state, wake_after_s=wake_after_s)
         undo(machine.ensure_awake)
         machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)
         return suspension
@@ -73,7 +73,7 @@ def test_other_frames_do_not_wake(configured, adapter, machine, meter, partner, 
 
 
 @pytest.mark.requires("wire")
-def test_disarmed_wake_stays_asleep(configured, adapter, machine, meter, partner, asleep, undo):
+def test_disarmed_wake_stays_asleep(configured, adapter, machine, partner, asleep, undo):
     """With wake on magic packet switched off the NIC stays quiet, and the timer wakes the machine.
 
     Who switches wake off does so for a reason: battery, security, a noisy network.
@@ -81,9 +81,7 @@ def test_disarmed_wake_stays_asleep(configured, adapter, machine, meter, partner
     adapter.set_power_management({"WakeOnMagicPacket": False})
     undo(adapter.set_power_management, {"WakeOnMagicPacket": True})
     adapter.wait_up()
-    suspension = machine.suspend("S3", wake_after_s=20)
-    undo(machine.ensure_awake)
-    machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)
+    suspension = asleep("S3", wake_after_s=20)
     partner.send([magic_packet(adapter.mac)])
     wake = machine.wait_awake(suspension)
     assert wake.by_timer, f"woken by {wake.source}"

@@ -24,7 +24,7 @@ def test_tcp(direction, streams, driver, adapter, traffic, limits, record):
 
 
 @pytest.mark.parametrize("streams", [1, 4])
-def test_tcp_both_ways(streams, driver, adapter, traffic, limits, record):
+def test_tcp_both_ways(streams, driver, adapter, traffic, record):
     """TCP both ways at once: the worse direction still has 90 % of the ceiling.
 
     Acknowledgements of one direction share the line with the data of the other: 66 + 24 bytes for at most every second

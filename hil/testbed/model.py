@@ -99,7 +99,7 @@ class Packages(Section):
 
     current: Path
     previous: Path | None = None
-    certificate: Path | None = Field(None, description="test certificate (DER) to trust, when the package is test-signed")
+    certificate: Path | None = Field(None, description="test certificate (DER) to trust, if test-signed")
     broken: Path | None = Field(None, description="a package whose signature must be refused")
 
 
@@ -122,7 +122,7 @@ class Virtual(Section):
     """A bench that is a set of processes on this computer; everything else is filled in when it starts."""
 
     link_mbps: int = Field(1000, gt=0)
-    true_frames: bool = Field(True, description="cut and checksum each frame; false passes segments through (fast links)")
+    true_frames: bool = Field(True, description="cut and checksum each frame; false passes segments through")
     far_end: Literal["pwsh", "powershell"] = "pwsh"
     timescale: float = Field(0.02, gt=0, le=1, description="one real second of boot or sleep takes this many")
     windows_build: int = 26100

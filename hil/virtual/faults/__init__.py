@@ -1,9 +1,10 @@
 """Faults: deliberate defects of the virtual bench, each standing for a bug seen in the field.
 
 A fault is a class derived from :class:`Fault` that overrides one or more hooks. Every hook gets what the healthy bench
-would do and returns what the faulty one does; the default returns it unchanged. Load with ``--fault package.module:Class``
-(from anywhere on the import path). The docstring's first line names the field bug; ``caught_by`` names the suites
-(file stems in ``suites/``) that must turn red, which ``hil faults --matrix`` proves.
+would do and returns what the faulty one does; the default returns it unchanged. Load with
+``--fault package.module:Class``, from anywhere on the import path. The docstring's first line names the field bug;
+``caught_by`` names the suites (``pnp`` is ``suites/test_pnp.py``) that must turn red: ``hil faults --matrix`` proves
+it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Fault:
         return count
 
     def starts(self, started: bool, *, reason: str) -> bool:
-        """Whether the device starts: reason is ``boot``, ``arrival``, ``resume``, ``restart``, ``enable`` or ``install``."""
+        """Whether the device starts: ``boot``, ``arrival``, ``resume``, ``restart``, ``enable`` or ``install``."""
         return started
 
     def settings(self, settings: Mapping[str, str], *, reason: str) -> Mapping[str, str]:
