@@ -43,6 +43,12 @@ class Journal:
         if secret:
             self._secrets.add(secret)
 
+    def masked(self, line: str) -> str:
+        """A line of JSON without the strings given to :meth:`mask`; for whoever else writes what the run saw."""
+        for secret in self._secrets:
+            line = line.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
+        return line
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with each record; returns the function that ends it."""
         self._listeners.append(listener)
@@ -88,9 +94,7 @@ class Journal:
             "what": what, "id": record_id, "parent": stack[-1] if stack else None, "test": self.test, **fields,
         }  # fmt: skip
         with self._lock:
-            line = json.dumps(record, default=str, ensure_ascii=False)
-            for secret in self._secrets:
-                line = line.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
+            line = self.masked(json.dumps(record, default=str, ensure_ascii=False))
             shown: Record = json.loads(line)
             for listener in tuple(self._listeners):
                 listener(shown)
