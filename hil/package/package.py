@@ -16,7 +16,7 @@ from hil.package.catalog import Catalog
 from hil.package.inf import Inf
 from hil.package.models import Model, Target
 from hil.package.pe import Pe
-from hil.package.signature import SignatureRefused, Signer, verify
+from hil.package.signature import SignatureRefused, verify
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,10 @@ class Package:
                 next_step="sign the package again after its last change",
             )  # fmt: skip
 
-    def signer(self, roots: Iterable[bytes], *, at: datetime | None = None) -> Signer:
-        """Who signed the catalog. Raises SignatureRefused, or UsageError for a package without catalog."""
-        if self.catalog is None:
-            raise UsageError("a signed package", seen="no CatalogFile", where=self.inf.where(self.inf.line_of("Version")))
-        return verify(self.catalog, roots, at=at)
+    @property
+    def signer(self) -> str:
+        """Common name on the signing certificate, as Windows shows it; not proven. Empty when unsigned."""
+        return self.catalog.signer if self.catalog else ""
 
 
 def _only_inf(folder: Path) -> Path:
