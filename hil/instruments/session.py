@@ -1,0 +1,291 @@
+"""The guarded VISA session: one instrument, one conversation at a time, nothing left to chance.
+
+What pyvisa-py gets wrong on TCP is mended below (:mod:`hil.instruments.visa`); here stand the rules of use: the right
+instrument is proven at every open, each exchange ends at its deadline, an error ends the connection (so that a late
+answer dies with it) and the next use opens a fresh one, the error queue is read after each set, and every message is on
+the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hil.clock import now_s
+from hil.errors import BenchError, UsageError
+from hil.instruments.roles import Identity
+from hil.instruments.wire import Health
+from hil.journal import Journal
+
+if TYPE_CHECKING:
+    from pyvisa.highlevel import ResourceManager
+    from pyvisa.resources import MessageBasedResource
+
+_MOST_ERRORS = 32
+_POWER_ON = 0x80  # bit 7 of the standard event status register, IEEE 488.2 section 11.5.1
+
+
+class InstrumentLost(BenchError):
+    """The connection failed or stayed silent: whether the last message took effect is not known."""
+
+
+class InstrumentRefused(BenchError):
+    """The instrument answered that it did not do what it was told."""
+
+
+class WrongInstrument(BenchError):
+    """Another instrument than the testbed names answers at this address."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a family wants to be spoken to. Terminations are characters; ``error_query`` None means it has none."""
+
+    models: str = ""
+    """Regular expression that vendor and model, joined by a comma, must contain (any letter case)."""
+    error_query: str | None = "SYST:ERR?"
+    status_register: bool = True
+    """Whether ``*ESR?`` is answered; its power-on bit tells that the instrument restarted and lost its settings."""
+    prepare: tuple[str, ...] = ()
+    """Commands to send after each open."""
+    read_termination: str = "\n"
+    write_termination: str = "\n"
+
+
+def parse_identity(reply: str) -> Identity:
+    """The four comma fields of ``*IDN?`` (IEEE 488.2, 10.14). Raises ValueError when there are fewer than two."""
+    fields = [field.strip().strip('"') for field in reply.split(",")]
+    if len(fields) < 2 or not fields[0]:
+        raise ValueError(f"not an answer to *IDN?: {reply!r}")
+    return Identity(*[*fields, "", ""][:4])
+
+
+def _number(reply: str) -> int | None:
+    """The leading integer, which is all that error entries of different makers have in common."""
+    found = re.match(r"\s*([+-]?\d+)", reply)
+    return int(found[1]) if found else None
+
+
+class Session:
+    """A conversation with the instrument at a VISA ``resource``; opened by the first use, safe with threads and fork.
+
+    Raises UsageError for a resource name that VISA cannot read, WrongInstrument, InstrumentLost and InstrumentRefused.
+    """
+
+    def __init__(
+        self, name: str, resource: str, journal: Journal,
+        *, timeout_s: float = 2.0, serial: str | None = None, manners: Manners | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self.resource = name, resource
+        self.timeout_s = timeout_s
+        self.opens = 0
+        """How often the connection was opened; it grows when one was lost in between."""
+        self._journal, self._serial, self._manners = journal, serial, manners or Manners()
+        self._lock, self._pid = threading.RLock(), os.getpid()
+        self._manager: ResourceManager | None = None
+        self._visa: MessageBasedResource | None = None
+        self._identity: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who answers; opens the connection if it is not open."""
+        with self.transaction():
+            assert self._identity is not None
+            return self._identity
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Keep other threads out over several messages that belong together; open if needed."""
+        if self._pid != os.getpid():
+            self._forget_parent()
+        with self._lock:
+            if self._visa is None or self._stale():
+                self._open()
+            yield self
+
+    def query(self, message: str, *, timeout_s: float | None = None) -> str:
+        """The answer without its terminator. A message must hold at least one query."""
+        with self.transaction():
+            return self._exchange(message, timeout_s)
+
+    def command(self, message: str, *, timeout_s: float | None = None) -> None:
+        """Send a message that is not answered, then read the error queue; raises InstrumentRefused with its entries."""
+        with self.transaction():
+            self._exchange(message, timeout_s, answered=False)
+            errors = self.errors()
+            if errors:
+                raise InstrumentRefused(
+                    f"{self.name} to obey {message!r}", seen="; ".join(errors), where=self.where,
+                    next_step="compare the command and the channel with the instrument's manual",
+                )  # fmt: skip
+
+    def errors(self) -> list[str]:
+        """Empty the error queue and return its entries, oldest first."""
+        found: list[str] = []
+        with self.transaction():
+            while self._manners.error_query and len(found) < _MOST_ERRORS:
+                entry = self._exchange(self._manners.error_query, None)
+                if _number(entry) == 0:
+                    break
+                found.append(entry)
+        return found
+
+    @property
+    def where(self) -> str:
+        return f"{self._identity} at {self.resource}" if self._identity else self.resource
+
+    def close(self) -> None:
+        """End the conversation politely; a later use opens it again."""
+        if self._pid != os.getpid():
+            self._forget_parent()
+        with self._lock:
+            if self._visa is not None:
+                self._visa.close()
+            self._visa = None
+            if self._manager is not None:
+                self._manager.close()
+            self._manager = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # opening
+
+    def _open(self) -> None:
+        self._connect()
+        self.opens += 1
+        try:
+            self._prove()
+            self._settle_in()
+        except BaseException:
+            self._discard()
+            raise
+
+    def _settle_in(self) -> None:
+        if self._manners.status_register:
+            register = self._exchange("*ESR?", None)
+            bits = _number(register)
+            if bits is None:
+                raise InstrumentRefused(f"{self.name} to answer *ESR? with a number", seen=register, where=self.where)
+            if bits & _POWER_ON:
+                self._note("was switched on since it was last asked: its settings are the defaults")
+        for entry in self.errors():
+            self._note("left in the error queue by an earlier user", entry=entry)
+        for message in self._manners.prepare:
+            self.command(message)
+
+    def _connect(self) -> None:
+        from pyvisa.errors import Error
+        from pyvisa.rname import InvalidResourceName, ResourceName
+
+        from hil.instruments.visa import private_manager
+
+        try:
+            ResourceName.from_string(self.resource)
+        except InvalidResourceName as error:
+            raise UsageError(
+                f"a VISA resource name for {self.name}", seen=self.resource,
+                next_step="write it like TCPIP::192.0.2.10::5025::SOCKET",
+            ) from error  # fmt: skip
+        started_s = now_s()
+        self._manager = self._manager or private_manager()
+        try:
+            visa: Any = self._manager.open_resource(self.resource, open_timeout=round(self.timeout_s * 1000))
+            visa.read_termination = self._manners.read_termination
+            visa.write_termination = self._manners.write_termination
+            visa.timeout = self.timeout_s * 1000
+        except (Error, Exception) as error:  # pyvisa-py raises bare Exception, ValueError, RuntimeError, ... here
+            raise InstrumentLost(
+                f"to open {self.name}", seen=f"{type(error).__name__}: {error}", where=self.resource,
+                tried=f"for {now_s() - started_s:.1f} s",
+                next_step="see that it is on, reachable, and not held by another client",
+            ) from error  # fmt: skip
+        self._visa = visa
+        self._note("open", duration_s=round(now_s() - started_s, 6))
+
+    def _prove(self) -> None:
+        """Prove that this is the instrument of the testbed, and the same as before."""
+        reply = self._exchange("*IDN?", None)
+        try:
+            found = parse_identity(reply)
+        except ValueError as error:
+            raise WrongInstrument(f"{self.name} to identify itself", seen=reply, where=self.resource) from error
+        wanted = [f"model matching {self._manners.models}"] if self._manners.models else []
+        wanted += [f"serial {self._serial}"] if self._serial else []
+        right = re.search(self._manners.models, f"{found.vendor},{found.model}", re.IGNORECASE) is not None
+        right &= self._serial in (None, found.serial)
+        if self._identity is not None and (found.model, found.serial) != (self._identity.model, self._identity.serial):
+            wanted, right = [f"{self._identity} as before"], False
+        if not right:
+            raise WrongInstrument(
+                f"{self.name} to be the instrument with {' and '.join(wanted)}", seen=str(found), where=self.resource,
+                next_step="compare cables and addresses with the testbed file; nothing was switched",
+            )  # fmt: skip
+        self._identity = found
+
+    # exchanging
+
+    def _exchange(self, message: str, timeout_s: float | None, *, answered: bool = True) -> str:
+        visa, started_s, reply = self._visa, now_s(), ""
+        assert visa is not None
+        try:
+            if timeout_s is not None:
+                visa.timeout = timeout_s * 1000
+            visa.write_raw((message + self._manners.write_termination).encode("ascii"))
+            if answered:
+                reply = visa.read_raw().decode("ascii").rstrip("\r\n")
+            if timeout_s is not None:
+                visa.timeout = self.timeout_s * 1000
+        except BaseException as error:
+            self._discard()
+            self._note(message, error=f"{type(error).__name__}: {error}", duration_s=round(now_s() - started_s, 6))
+            if not isinstance(error, Exception):
+                raise  # an interrupt is not the instrument's, but the answer it left behind is dropped all the same
+            raise InstrumentLost(
+                f"{self.name} to {'answer' if answered else 'take'} {message!r}",
+                seen=f"{type(error).__name__}: {error}", where=self.where, tried=f"for {now_s() - started_s:.1f} s",
+            ) from error  # fmt: skip
+        self._note(message, reply=reply, duration_s=round(now_s() - started_s, 6))
+        return reply
+
+    def _note(self, what: str, **fields: object) -> None:
+        self._journal.event("instrument", f"{self.name}: {what}", resource=self.resource, **fields)
+
+    def _stale(self) -> bool:
+        """Whether to start afresh before anything is sent: the peer has gone, or left bytes that nobody asked for."""
+        health = getattr(self._low(), "health", lambda: Health.QUIET)()
+        if health is Health.QUIET:
+            return False
+        self._note(f"connection {health.value}: opening another")
+        self._discard()
+        return True
+
+    def _low(self) -> Any:
+        """pyvisa-py's own session object below the resource."""
+        assert self._visa is not None
+        library: Any = self._visa.visalib
+        return library.sessions[self._visa.session]
+
+    def _discard(self) -> None:
+        """Drop the connection without a word, so that nothing late on it can be taken for an answer."""
+        if self._visa is None:
+            return
+        abandon = getattr(self._low(), "abandon", None)
+        if abandon is not None:
+            abandon()
+        self._visa.close()
+        self._visa = None
+
+    def _forget_parent(self) -> None:
+        """In a forked child the connection and the lock are the parent's."""
+        self._lock, self._pid = threading.RLock(), os.getpid()
+        self._discard()
+        self._manager = None

@@ -1,0 +1,93 @@
+"""A TCP connection on which every wait ends at one deadline and the end of the stream is an error, never a spin."""
+
+from __future__ import annotations
+
+import socket
+from enum import Enum
+
+from hil.clock import now_s
+
+_KEEPALIVE_IDLE_S, _KEEPALIVE_PROBES = 5, 3
+
+
+class Health(Enum):
+    """What lies on a connection on which nothing is awaited."""
+
+    QUIET = "quiet"
+    ENDED = "ended"
+    UNREAD = "unread"
+    """Bytes that nobody asked for: a late answer, or a second line."""
+
+
+class Wire:
+    """Connects at once, with ``TCP_NODELAY``, and raises OSError at the latest after ``timeout_s``.
+
+    ``begin`` starts the clock of one exchange; what is sent and received until the next ``begin`` shares it.
+    TimeoutError means the clock ran out, ConnectionError that the peer has gone.
+    It has the methods of a socket that pyvisa-py's protocols use, so that these stand on it unchanged.
+    """
+
+    def __init__(self, host: str, port: int, timeout_s: float) -> None:
+        self.where = f"{host}:{port}"
+        self._ends_s = now_s() + timeout_s
+        self._socket = socket.create_connection((host, port), timeout=timeout_s)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; the system's default is two hours
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_IDLE_S)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
+
+    def begin(self, timeout_s: float) -> None:
+        self._ends_s = now_s() + timeout_s
+
+    def health(self) -> Health:
+        """Look without waiting and without taking anything."""
+        self._socket.settimeout(0)
+        try:
+            seen = self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return Health.QUIET
+        except OSError:
+            return Health.ENDED
+        return Health.UNREAD if seen else Health.ENDED
+
+    def recv(self, size: int) -> bytes:
+        """At least one byte, at most ``size``."""
+        self._arm()
+        data = self._socket.recv(size)
+        if not data:
+            raise self._ended()
+        return data
+
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
+        self._arm()
+        count = self._socket.recv_into(buffer, size)
+        if not count:
+            raise self._ended()
+        return count
+
+    def recv_exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            data += self.recv(size - len(data))
+        return bytes(data)
+
+    def sendall(self, data: bytes | bytearray | memoryview) -> None:
+        self._arm()
+        self._socket.sendall(data)
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Ignored: a timeout for each call would let a peer that drips bytes hold the caller for ever."""
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _arm(self) -> None:
+        remaining_s = self._ends_s - now_s()
+        if remaining_s <= 0:
+            raise TimeoutError(f"no complete answer from {self.where} in time")
+        self._socket.settimeout(remaining_s)
+
+    def _ended(self) -> ConnectionError:
+        return ConnectionResetError(f"{self.where} closed the connection")
