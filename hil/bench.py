@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hil.errors import BenchError
+from hil.errors import BenchError, HilError, UsageError
 from hil.journal import Journal
 from hil.testbed.model import Testbed
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from hil.traffic import Partner, Traffic
     from hil.windows import Adapter, Machine
 
+_REST = {
+    "outlet": ("on", "off"), "slot": ("plug", "pull"), "cable": ("connect", "disconnect"),
+    "supply": ("on", "off"), "usb_port": ("on", "off"),
+}  # fmt: skip
+"""The methods that bring a role to its rest positions ``on`` and ``off``."""
+
 
 class Bench:
     """Assembled from an ordinary testbed; close() ends what was opened, newest first."""
@@ -24,51 +30,106 @@ class Bench:
     def __init__(self, testbed: Testbed, journal: Journal) -> None:
         self.testbed, self.journal = testbed, journal
         self._open = ExitStack()
+        self._instruments: dict[str, Any] = {}
 
     @cached_property
     def machine(self) -> Machine:
         """Connected. Raises BenchError when it cannot be reached or is not what the testbed says."""
-        raise BenchError("a machine")
+        from hil.windows import Machine
+
+        if self.testbed.machine is None:
+            raise UsageError("a machine", seen="the testbed has none", where=self.testbed.name)
+        with self.journal.span("step", "connect to the machine"):
+            return self._open.enter_context(Machine(self.testbed.machine, self.journal))
 
     @cached_property
     def adapter(self) -> Adapter:
-        """Found by hardware id. Raises UsageError when it is the one that carries SSH."""
-        raise BenchError("an adapter")
+        """Found by hardware id. Raises UsageError when two match, or when it is the one that carries SSH."""
+        from hil.windows import Adapter
+
+        if self.testbed.adapter is None:
+            raise UsageError("an adapter", seen="the testbed has none", where=self.testbed.name)
+        return Adapter.find(self.machine, self.testbed.adapter)
 
     @cached_property
     def partner(self) -> Partner:
-        raise BenchError("a partner")
+        from hil.traffic import open_partner
+
+        if self.testbed.partner is None:
+            raise UsageError("a link partner", seen="the testbed has none", where=self.testbed.name)
+        partner = open_partner(self.testbed.partner, self.journal)
+        self._open.callback(partner.close)
+        return partner
 
     @cached_property
     def traffic(self) -> Traffic:
-        raise BenchError("traffic")
+        from hil.traffic import Traffic
 
-    def instrument(self, role: str) -> Any:
-        """The instrument in this role, or of this name; opened and identified at first use."""
-        raise BenchError(f"an instrument as {role}")
+        return Traffic(self.machine, self.adapter, self.partner, self.testbed.tools, self.journal)
 
-    @cached_property
+    @property
+    def boot_timeout_s(self) -> float:
+        """How long this machine may take to boot."""
+        return self.testbed.machine.boot_timeout_s if self.testbed.machine else 0.0
+
+    def has(self, role: str) -> bool:
+        return any(instrument.role == role for instrument in self.testbed.instruments.values())
+
+    def instrument(self, name: str) -> Any:
+        """The instrument of this name, or the first in this role; opened and identified at first use."""
+        from hil.instruments import open_instrument
+
+        described = self.testbed.instruments
+        key = name if name in described else next((key for key, one in described.items() if one.role == name), None)
+        if key is None:
+            raise UsageError(f"an instrument as {name}", seen=", ".join(described) or "none", where=self.testbed.name)
+        if key not in self._instruments:
+            self._instruments[key] = opened = open_instrument(key, described[key], self.journal)
+            self._open.callback(opened.close)
+        return self._instruments[key]
+
+    @property
     def outlet(self) -> Outlet:
         return self.instrument("outlet")  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def slot(self) -> Slot:
         return self.instrument("slot")  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def meter(self) -> Meter:
         return self.instrument("meter")  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def button(self) -> Button:
         return self.instrument("button")  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def cable(self) -> Cable:
         return self.instrument("cable")  # type: ignore[no-any-return]
 
     def to_rest(self) -> None:
-        """Traffic off, outlet on, slot plugged, cable connected, machine on."""
+        """Every instrument in its rest position (outlet on, slot plugged, cable connected), the machine on the network.
+
+        All of it is tried, then BenchError lists what did not come to rest.
+        """
+        failed: list[HilError] = []
+        for name, described in self.testbed.instruments.items():
+            if described.role in _REST and described.rest is not None:
+                on, off = _REST[described.role]
+                try:
+                    getattr(self.instrument(name), on if described.rest == "on" else off)()
+                except HilError as error:
+                    failed.append(error)
+        try:
+            if "machine" in self.__dict__ and not self.machine.ssh.alive():
+                self.machine.reconnect(self.boot_timeout_s)
+        except HilError as error:
+            failed.append(error)
+        if failed:
+            raise BenchError(
+                "the bench in its rest state", seen="; ".join(map(str, failed)), where=self.testbed.name
+            ) from failed[0]
 
     def close(self) -> None:
         self._open.close()

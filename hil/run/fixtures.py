@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from hil.errors import UsageError
+from hil.run.session import SESSION
+
 if TYPE_CHECKING:
     from hil.bench import Bench
     from hil.instruments import Button, Cable, Meter, Outlet, Slot
     from hil.journal import Journal
     from hil.package import Package
+    from hil.run.running import Running
     from hil.run.undo import Undo
     from hil.testbed.model import Limits
     from hil.traffic import Partner, Traffic
@@ -29,16 +33,24 @@ class Expect(Protocol):
         """As the marker: ``reboot``, ``power_loss``, ``bugcheck`` or ``reset`` is not held against the device."""
 
 
+def _running(config: pytest.Config) -> Running:
+    running = config.stash[SESSION].running
+    assert running is not None, "fixtures are set up within a run"
+    return running
+
+
 @pytest.fixture(scope="session")
-def journal() -> Journal:
+def journal(pytestconfig: pytest.Config) -> Journal:
     """The run's stream of what is done and seen: ``with journal.span("step", "pull the slot"):``."""
-    raise NotImplementedError
+    return _running(pytestconfig).journal
 
 
 @pytest.fixture(scope="session")
-def bench() -> Bench:
+def bench(pytestconfig: pytest.Config) -> Bench:
     """The whole bench; nothing on it is opened yet."""
-    raise NotImplementedError
+    bench = _running(pytestconfig).bench
+    assert bench is not None, "a test that asks for the bench starts it"
+    return bench
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +60,9 @@ def limits(bench: Bench) -> Limits:
 
 
 @pytest.fixture(scope="session")
-def provisioned(bench: Bench) -> Bench:
-    """The machine made ready (trust, tools, crash dumps, ...) and the package under test installed."""
-    raise NotImplementedError
+def provisioned(pytestconfig: pytest.Config, bench: Bench) -> Bench:  # noqa: ARG001 - its order matters
+    """The machine made ready (trust, tools, crash dumps, ...)."""
+    return _running(pytestconfig).provision()
 
 
 @pytest.fixture(scope="session")
@@ -66,31 +78,47 @@ def adapter(provisioned: Bench) -> Adapter:
 @pytest.fixture(scope="session")
 def store(machine: Machine) -> DriverStore:
     """The machine's driver store."""
-    raise NotImplementedError
+    from hil.windows import DriverStore
+
+    return DriverStore(machine)
+
+
+def _package(bench: Bench, which: str) -> Package:
+    from hil.package import Package
+
+    folder = getattr(bench.testbed.packages, which, None)
+    if folder is None:
+        raise UsageError(f"a {which} driver package", seen="none", where=bench.testbed.name, next_step="--package DIR")
+    return Package.load(folder)
 
 
 @pytest.fixture(scope="session")
 def package(bench: Bench) -> Package:
     """The driver package under test."""
-    raise NotImplementedError
+    return _package(bench, "current")
 
 
 @pytest.fixture(scope="session")
 def previous_package(bench: Bench) -> Package:
     """The release before it; mark the test with ``requires("previous_package")``."""
-    raise NotImplementedError
+    return _package(bench, "previous")
 
 
 @pytest.fixture(scope="session")
 def broken_package(bench: Bench) -> Package:
     """A package whose signature must be refused; mark the test with ``requires("broken_package")``."""
-    raise NotImplementedError
+    return _package(bench, "broken")
 
 
 @pytest.fixture
-def driver(adapter: Adapter, package: Package) -> DriverInfo:
+def driver(adapter: Adapter, store: DriverStore, package: Package) -> DriverInfo:
     """What is bound to the adapter: the package under test, which is installed first if another one is bound."""
-    raise NotImplementedError
+    bound = adapter.driver()
+    if bound is None or bound.version != package.version:
+        store.restore(package)
+        adapter.wait_up()
+        bound = adapter.driver()
+    return bound
 
 
 @pytest.fixture(scope="session")
@@ -129,18 +157,18 @@ def cable(bench: Bench) -> Cable:
 
 
 @pytest.fixture
-def undo() -> Undo:
+def undo(pytestconfig: pytest.Config) -> Undo:
     """``slot.pull(); undo(slot.plug)``: runs last-in first-out when the test ends, however it ends."""
-    raise NotImplementedError
+    return _running(pytestconfig).undo
 
 
 @pytest.fixture
-def record() -> Record:
+def record(pytestconfig: pytest.Config) -> Record:
     """``record("tcp send", 941.3, "Mbit/s", at_least=913.2)``."""
-    raise NotImplementedError
+    return _running(pytestconfig).recorder.measure
 
 
 @pytest.fixture
-def expect() -> Expect:
+def expect(pytestconfig: pytest.Config) -> Expect:
     """``expect("power_loss")`` before the mains go off, where the marker ``expects`` would say too much."""
-    raise NotImplementedError
+    return _running(pytestconfig).recorder.expect

@@ -1,12 +1,233 @@
-"""One run on one bench: from the testbed file to the reports."""
+"""One run on one bench: from the testbed file to the reports, as a pytest plug-in."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+from hil.errors import BenchError, ExitCode, HilError, UsageError
+from hil.run import requirements
+from hil.run.interrupts import Interrupts
+from hil.run.progress import Progress
+from hil.run.timeout import TestTimer
+from hil.run.verdict import disk_full, judge, worst
+from hil.testbed.load import load
+
+if TYPE_CHECKING:
+    from hil.run.running import Running
+    from hil.testbed.model import Testbed
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def activate(config: pytest.Config) -> None:
     """Load the testbed and register the plug-ins of a run. Raises pytest.UsageError."""
     from hil.run import fixtures
 
-    config.pluginmanager.register(fixtures, "hil-fixtures")
+    try:
+        _one_process(config)
+        testbed = _testbed(config)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    progress = Progress(config, testbed.name)
+    session = config.stash[SESSION] = Session(config, testbed, progress)
+    config.add_cleanup(session.leave)
+    plugins = {
+        "fixtures": fixtures, "timer": TestTimer(config), "session": session, "gate": Gate(session), "progress": progress
+    }  # fmt: skip
+    for name, plugin in plugins.items():
+        config.pluginmanager.register(plugin, f"hil-{name}")
+
+
+def _one_process(config: pytest.Config) -> None:
+    """A bench belongs to one process: xdist may not spread the tests of one bench."""
+    workers = config.getoption("numprocesses", None)
+    if workers and workers != 1:
+        step = "leave out -n, or start one run for each bench"
+        raise UsageError("one process per bench", seen=f"-n {workers} and 1 bench", next_step=step)
+    if workers:
+        config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+
+
+def _testbed(config: pytest.Config) -> Testbed:
+    """The testbed as the command line has it: with faults, other packages, and its files checked."""
+    path: Path = config.getoption("--testbed")
+    testbed = load(path, must_exist=not config.option.collectonly)
+    faults: list[str] = config.getoption("--fault")
+    if not faults:
+        return testbed
+    if testbed.virtual is None:
+        raise UsageError("--fault with a virtual bench", seen=f"{testbed.name} is a real one", where=str(path))
+    from hil.virtual.faults import load as load_fault
+
+    for fault in faults:
+        load_fault(fault)
+    virtual = testbed.virtual.model_copy(update={"faults": (*testbed.virtual.faults, *faults)})
+    return testbed.model_copy(update={"virtual": virtual})
+
+
+class Session:
+    """What pytest calls in the course of a run. The bench is started when the first test that needs it is known."""
+
+    def __init__(self, config: pytest.Config, testbed: Testbed, progress: Progress) -> None:
+        self.config, self.testbed, self._progress = config, testbed, progress
+        self.interrupts = Interrupts()
+        self.families: list[ExitCode] = []
+        self.running: Running | None = None
+        self._open = ExitStack()
+        self._open.enter_context(self.interrupts.installed())
+        self._interrupted = False
+
+    def leave(self) -> None:
+        """End whatever is still open; does nothing after a run that ended in order."""
+        self._open.close()
+
+    # collection
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            requirements.decide(item, self.testbed.capabilities(), {}, self.testbed.name)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.families.append(ExitCode.USAGE)
+
+    # the run
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        if self.config.option.collectonly or session.testsfailed:
+            return (yield)
+        try:
+            self._start(session.items)
+        except HilError as error:
+            self.families.append(error.exit_code)
+            pytest.exit(str(error), returncode=error.exit_code)
+        return (yield)
+
+    def _start(self, items: list[pytest.Item]) -> None:
+        from hil.run.running import Running
+
+        running = self.running = Running(self.config, self.testbed, self.interrupts)
+        self._open.callback(running.close)
+        running.journal.listen(self._progress.activity)
+        if any(requirements.needs_bench(item) for item in items):
+            missing = running.start_bench()
+            for item in items:
+                requirements.decide(item, running.testbed.capabilities(), missing, self.testbed.name)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        running = self.the_run()
+        running.begin(item)
+        try:
+            return (yield)
+        except BaseException as error:
+            running.recorder.trouble("call", error)
+            raise
+        finally:
+            self._write(item.session)
+
+    def _write(self, session: pytest.Session) -> None:
+        """The result on disk; a full disk stops the run in order, so that the bench still comes to rest."""
+        try:
+            self._progress.ended(self.the_run().end())
+        except OSError as error:
+            self.families.append(judge(error)[1])
+            session.shouldstop = f"results cannot be written: {error}; the bench is put to rest"
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
+            self._conclude(item, error)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        problem: BaseException | None = None
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
+            problem = error
+        self._conclude(item, problem)
+
+    def _conclude(self, item: pytest.Item, problem: BaseException | None) -> None:
+        verdict = self.the_run().aftermath(item, problem)
+        if verdict is not None:
+            raise verdict from verdict.__cause__
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self) -> Generator[None, None, None]:
+        yield
+        leftover = self.the_run().undo_now()
+        if leftover is not None:
+            raise leftover
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self.the_run().recorder.report(call, report)
+        if call.excinfo is not None and disk_full(call.excinfo.value):
+            item.session.shouldstop = f"the disk is full: {call.excinfo.value}; the bench is put to rest"
+        return report
+
+    # the end
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._interrupted = excinfo.type is KeyboardInterrupt
+
+    # innermost: the fixtures are torn down by then, and pytest's summary comes after
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        try:
+            with self.interrupts.shielded():
+                yield
+                session.exitstatus = self._finish(exitstatus)
+        except KeyboardInterrupt:
+            session.exitstatus = ExitCode.INTERRUPTED
+
+    def _finish(self, exitstatus: int) -> int:
+        running = self.running
+        if running is None:
+            return worst(self.families, exitstatus)
+        try:
+            running.rest()
+        except BenchError as error:
+            self.families.append(error.exit_code)
+            print(f"\nThe bench is not in its rest state: {error}", file=sys.stderr)
+        families = [*self.families, *running.recorder.families]
+        code = ExitCode.INTERRUPTED if self._interrupted else worst(families, exitstatus)
+        try:
+            self._progress.report = running.write_reports(code, interrupted=self._interrupted)
+        except OSError as error:
+            print(f"\nReports are not complete: {error}", file=sys.stderr)
+            code = ExitCode.INTERRUPTED if self._interrupted else worst([*families, ExitCode.USAGE], exitstatus)
+        self._open.close()
+        return int(code)
+
+    def the_run(self) -> Running:
+        assert self.running is not None, "no test starts before the run"
+        return self.running
+
+
+class Gate:
+    """Keeps a test from starting that this bench cannot be asked, or whose bench has left the run."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        requirements.check(item)
+        running = self._session.the_run()
+        if running.latched is not None and requirements.needs_bench(item):
+            raise running.latched

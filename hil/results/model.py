@@ -1,0 +1,100 @@
+"""What a run leaves behind of each test; one JSON object a line in results.jsonl."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure; the limits are the test's own, kept to be shown beside it."""
+
+    name: str
+    value: float
+    unit: str = ""
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def within(self) -> bool:
+        return (self.at_least is None or self.value >= self.at_least) and (
+            self.at_most is None or self.value <= self.at_most
+        )
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a test did not pass, in one of its phases (setup, call, teardown).
+
+    ``family`` is device, bench, usage or internal; the five sentences are those of :class:`hil.errors.HilError`.
+    """
+
+    phase: str
+    verdict: str
+    family: str
+    error: str
+    message: str
+    wanted: str = ""
+    seen: str = ""
+    where: str = ""
+    tried: str = ""
+    next_step: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Why this bench could not be asked: ``missing`` names the capabilities, empty for any other cause."""
+
+    text: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test. ``test`` is pytest's node id; times are seconds and UTC in ISO 8601; artifacts are relative paths."""
+
+    __test__ = False
+
+    test: str
+    claim: str
+    verdict: str
+    started: str
+    duration_s: float
+    troubles: tuple[Trouble, ...] = ()
+    skip: Skip | None = None
+    measurements: tuple[Measurement, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    output: str = ""
+
+    def as_line(self) -> dict[str, Any]:
+        return {"kind": "test", **asdict(self)}
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> TestResult:
+        """The reverse of :meth:`as_line`. Raises TypeError or KeyError for another kind of line."""
+        rest = {key: value for key, value in line.items() if key != "kind"}
+        return cls(
+            **{
+                **rest,
+                "troubles": tuple(Trouble(**one) for one in rest["troubles"]),
+                "skip": Skip(**{**rest["skip"], "missing": tuple(rest["skip"]["missing"])}) if rest["skip"] else None,
+                "measurements": tuple(Measurement(**one) for one in rest["measurements"]),
+                "artifacts": tuple(rest["artifacts"]),
+            }
+        )
+
+
+@dataclass
+class RunInfo:
+    """What was tested, with what; grows while the bench starts."""
+
+    run: str
+    started: str
+    hil: str
+    testbed: str
+    description: str = ""
+    arguments: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    """Package version and hash, Windows build and the like, as shown in the report."""

@@ -1,0 +1,198 @@
+"""What a person sees while a run goes on: a line for each test that ended, and what the running one waits for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from io import UnsupportedOperation
+from pathlib import Path
+from typing import IO, Protocol
+
+import pytest
+
+from hil.clock import now_s
+from hil.journal import Record
+from hil.results.model import TestResult
+from hil.run.recorder import VERDICT
+from hil.run.verdict import Verdict
+
+PLAIN_INTERVAL_S = 30.0
+REDRAWS_PER_S = 8
+_WORDS = {
+    Verdict.PASSED: ("pass", {"green": True}),
+    Verdict.FAILED: ("FAIL", {"red": True, "bold": True}),
+    Verdict.ERROR: ("ERROR", {"yellow": True, "bold": True}),
+    Verdict.SKIPPED: ("skip", {"light": True}),
+    Verdict.INTERRUPTED: ("STOP", {"purple": True}),
+}
+
+
+class Activity:
+    """What goes on now, read from the journal on any thread."""
+
+    def __init__(self, bench: str) -> None:
+        self._bench = bench
+        self._open: dict[int, Record] = {}
+        self._since_s = now_s()
+
+    def __call__(self, record: Record) -> None:
+        if record["phase"] == "start":
+            self._open[record["id"]] = record
+            self._since_s = now_s() if record["kind"] == "test" else self._since_s
+        elif record["phase"] == "end":
+            self._open.pop(record["id"], None)
+
+    def __str__(self) -> str:
+        """Bench, test, seconds, and the innermost thing that is not over yet."""
+        records = tuple(self._open.values())
+        test = next((str(record["what"]) for record in records if record["kind"] == "test"), "")
+        parts = [self._bench, test, f"{now_s() - self._since_s:.0f} s" if test else ""]
+        inner = records[-1] if records and records[-1]["kind"] != "test" else None
+        if inner is not None:
+            limit = f" (at most {inner['timeout_s']:g} s)" if inner.get("timeout_s") else ""
+            parts.append(f"{'waits for' if inner['kind'] == 'wait' else inner['kind']} {inner['what']}{limit}")
+        return "  ".join(part for part in parts if part)
+
+
+class Ticker(Protocol):
+    """Shows a changing text between start and stop, without leaving it behind."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class LiveTicker:
+    """One line at the bottom of a terminal, redrawn."""
+
+    def __init__(self, stream: IO[str], text: Callable[[], str]) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        def line() -> Text:
+            return Text(text(), style="cyan", no_wrap=True, overflow="ellipsis")
+
+        self._live = Live(
+            get_renderable=line, console=Console(file=stream), transient=True, refresh_per_second=REDRAWS_PER_S,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self._live.start()
+
+    def stop(self) -> None:
+        self._live.stop()
+
+
+class PlainTicker:
+    """A line every half minute, for logs."""
+
+    def __init__(self, stream: IO[str], text: Callable[[], str]) -> None:
+        self._stream, self._text = stream, text
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="hil progress", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PLAIN_INTERVAL_S):
+            self._stream.write(f"      ... {self._text()}\n")
+            self._stream.flush()
+
+
+class Progress:
+    """Shown in place of pytest's dots; pytest's own summary of failures and errors stays."""
+
+    def __init__(self, config: pytest.Config, bench: str) -> None:
+        self._config = config
+        self.activity = Activity(bench)
+        self._done = self._total = 0
+        self._ticker = self._make_ticker()
+        self._ticking = False
+        self.report: Path | None = None
+
+    def _make_ticker(self) -> Ticker | None:
+        # tests' output is captured by replacing file descriptor 1, so the line needs one of its own
+        try:
+            stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")
+        except (UnsupportedOperation, AttributeError):
+            return None
+        self._config.add_cleanup(stream.close)
+        kind = LiveTicker if stream.isatty() else PlainTicker
+        return kind(stream, lambda: str(self.activity))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if self._config.option.collectonly or reporter is None:
+            return (yield)
+        self._total = len(session.items)
+        reporter.showfspath = False
+        # the short summary would only repeat our lines
+        reporter.reportchars = reporter.reportchars.replace("f", "").replace("E", "")
+        reporter.ensure_newline()
+        self._start()
+        try:
+            return (yield)
+        finally:
+            self._stop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
+        """The category in pytest's summary, by our verdict; no letter and no word, since the line is ours."""
+        verdict = dict(report.user_properties).get(VERDICT)
+        if verdict is not None:
+            return str(verdict), "", ""
+        return report.outcome if report.when == "call" or report.skipped else "", "", ""
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.report is not None:
+            terminalreporter.write_line(f"report: {self.report}")
+
+    def ended(self, result: TestResult) -> None:
+        """Write the line of a test."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        self._done += 1
+        if reporter is None:
+            return
+        word, markup = _WORDS[Verdict(result.verdict)]
+        width = len(str(self._total))
+        with self._quiet():
+            reporter.ensure_newline()
+            reporter.write(f"{self._done:>{width}}/{self._total} ")
+            reporter.write(f"{word:<5}", **markup)
+            reporter.write(f" {result.duration_s:7.1f} s  {result.test}\n")
+            for trouble in result.troubles:
+                reporter.write_line(f"{'':{2 * width + 8}}{trouble.error}: {trouble.message.splitlines()[0][:200]}")
+            if result.skip is not None:
+                reporter.write_line(f"{'':{2 * width + 8}}{result.skip.text}")
+            reporter.flush()
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        ticking = self._ticking
+        self._stop()
+        yield
+        if ticking:
+            self._start()
+
+    def _start(self) -> None:
+        if self._ticker is not None:
+            self._ticker.start()
+            self._ticking = True
+
+    def _stop(self) -> None:
+        if self._ticker is not None and self._ticking:
+            self._ticker.stop()
+            self._ticking = False

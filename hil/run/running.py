@@ -1,0 +1,188 @@
+"""The state of a run that has begun: its folder, journal, results, and the bench once it is started."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from hil.bench import Bench
+from hil.clock import utc_now
+from hil.errors import BenchError, HilError
+from hil.journal import Journal
+from hil.results.model import RunInfo, TestResult
+from hil.results.store import ResultWriter, RunFolder
+from hil.run.guard import Guard
+from hil.run.interrupts import Interrupts
+from hil.run.recorder import Recorder
+from hil.run.recover import recover
+from hil.run.requirements import needs_bench
+from hil.run.undo import Undo
+from hil.testbed.lease import Lease, lease, state_dir
+from hil.testbed.model import Packages, Testbed
+
+
+class Running:
+    """``latched`` is the first cause why the bench left the run; from then on no test touches it."""
+
+    def __init__(self, config: pytest.Config, testbed: Testbed, interrupts: Interrupts) -> None:
+        self._config, self.testbed, self._interrupts = config, testbed, interrupts
+        self._open = ExitStack()
+        self.folder = RunFolder(config.getoption("--reports"), testbed.name, config.getoption("--run-id"))
+        self.journal = Journal(self.folder.path / "journal.jsonl")
+        self._open.callback(self.journal.close)
+        self.info = RunInfo(
+            run=self.folder.run,
+            started=utc_now().isoformat(),
+            hil=version("hil"),
+            testbed=testbed.name,
+            description=testbed.description,
+            arguments=[str(argument) for argument in config.invocation_params.args],
+        )
+        self.writer = ResultWriter(self.folder.path / "results.jsonl", self.journal.masked)
+        self._open.callback(self.writer.close)
+        self.writer.run(self.info)
+        self.recorder = Recorder(self.journal, self.writer)
+        self.undo = Undo(self.journal)
+        self.latched: HilError | None = None
+        self.bench: Bench | None = None
+        self._guard: Guard | None = None
+        self._lease: Lease | None = None
+
+    # the bench
+
+    def start_bench(self) -> Mapping[str, str]:
+        """Start a virtual bench, or lease a real one. Returns why single capabilities are absent.
+
+        Raises BenchError when it does not start or another run has it.
+        """
+        missing: Mapping[str, str] = {}
+        if self.testbed.virtual is None:
+            self._lease = self._open.enter_context(lease(self.testbed, run=self.folder.run))
+        else:
+            from hil.virtual.lab import Lab
+
+            lab = Lab(self.testbed, state_dir(self.testbed), self.journal)
+            with self.journal.span("step", f"start the virtual bench {self.testbed.name}"):
+                self.testbed = self._open.enter_context(lab)
+            missing = lab.missing
+        self.testbed = self._with_packages(self.testbed)
+        self.bench = self._open.enter_context(Bench(self.testbed, self.journal))
+        self._guard = Guard(self.bench, self.folder.artifacts)
+        return missing
+
+    def _with_packages(self, testbed: Testbed) -> Testbed:
+        """The testbed with the packages of the command line in place of its own."""
+        options = {"current": "--package", "previous": "--previous-package"}
+        given = {key: self._config.getoption(option) for key, option in options.items()}
+        update = {key: path.resolve() for key, path in given.items() if path is not None}
+        if not update:
+            return testbed
+        packages = testbed.packages.model_copy(update=update) if testbed.packages else Packages(**update)
+        return testbed.model_copy(update={"packages": packages})
+
+    def provision(self) -> Bench:
+        """Make the machine ready and bind the package under test; what cannot be mended here latches the run."""
+        from hil.run.provisioning import provision
+
+        assert self.bench is not None and self._guard is not None
+        try:
+            if not self._config.getoption("--no-provision"):
+                provision(self.bench, self.info.facts)
+            self._guard.arm()
+        except HilError as error:
+            self.latched = self.latched or error
+            raise
+        self.writer.run(self.info)
+        return self.bench
+
+    # a test
+
+    def begin(self, item: pytest.Item) -> None:
+        self.undo = Undo(self.journal)
+        self.recorder.begin(item)
+
+    def end(self) -> TestResult:
+        if self._lease is not None:
+            self._lease.beat()
+        return self.recorder.end()
+
+    def undo_now(self) -> BenchError | None:
+        """Undo what the test changed; comes back with what went wrong. Signals wait until it is done."""
+        try:
+            with self._interrupts.shielded():
+                self.undo.run()
+        except BenchError as error:
+            return error
+        return None
+
+    def aftermath(self, item: pytest.Item, problem: BaseException | None) -> BaseException | None:
+        """What the test ends with, once its changes are undone, the bench is fit again and the guard has looked.
+
+        A crash of the machine takes the place of what the test saw of it (a timeout, say), which becomes its cause.
+        """
+        undone = self.undo_now()
+        if problem is not None and undone is not None:
+            problem.add_note(f"and then: {undone}")
+        problem = problem or undone
+        ended = isinstance(problem, KeyboardInterrupt | pytest.exit.Exception | pytest.skip.Exception)
+        if ended or self.bench is None or self.latched is not None or not needs_bench(item):
+            return problem
+        with self._interrupts.shielded():
+            finding = self._examine(problem)
+        if finding is None:
+            return problem
+        finding.__cause__ = problem
+        return finding
+
+    def _examine(self, problem: BaseException | None) -> HilError | None:
+        """Bring the bench back to rest where needed, and ask the guard."""
+        assert self.bench is not None and self._guard is not None and self.recorder.current is not None
+        current = self.recorder.current
+        try:
+            if problem is not None:
+                recover(self.bench)
+            try:
+                finding, artifacts = self._guard.check(current.expected)
+            except BenchError:
+                if problem is not None:
+                    raise
+                recover(self.bench)
+                finding, artifacts = self._guard.check(current.expected)
+        except BenchError as error:
+            self.latched = error
+            self.journal.event("error", f"the bench leaves the run: {error}")
+            return None if problem is not None else error
+        current.artifacts += [str(path.relative_to(self.folder.path)) for path in artifacts]
+        return finding
+
+    # the end
+
+    def rest(self) -> None:
+        """Undo what is left and put the bench in its rest state. Raises BenchError."""
+        undone = self.undo_now()
+        if self.bench is not None:
+            with self.journal.span("step", "put the bench to rest"):
+                self.bench.to_rest()
+        if undone is not None:
+            raise undone
+
+    def write_reports(self, exit_code: int, *, interrupted: bool) -> Path:
+        """junit.xml and index.html from what was recorded; comes back with the page. OSError passes through."""
+        from hil.results.html import write_html
+        from hil.results.junit import write_junit
+
+        self.writer.end(exit_code, "interrupted" if interrupted else "")
+        write_junit(self.folder.path)
+        return write_html(self.folder.path)
+
+    def close(self) -> None:
+        """Close the bench, end the virtual one, release the lease, close the files."""
+        try:
+            self._open.close()
+        except OSError as error:
+            print(f"\nclosing the run: {error}", file=sys.stderr)
