@@ -1,0 +1,43 @@
+"""What we ask of Windows, one module per subject."""
+
+from hil.windows.adapter import Adapter
+from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics
+from hil.windows.clock import Boot
+from hil.windows.crash import Crashes, Incident, IncidentKind, Mark
+from hil.windows.device import Device, DeviceState, problem_name
+from hil.windows.dump import CollectedDump, DumpFile, DumpHeader, bugcheck_name, parse_header
+from hil.windows.event_log import Bookmark, Event, EventLog
+from hil.windows.machine import LoadedImage, Machine, OsInfo, ResourceUsage
+from hil.windows.power import Suspension, Wake, WakeSource
+from hil.windows.process import RunningProcess
+
+__all__ = [
+    "Adapter",
+    "AdapterInfo",
+    "Bookmark",
+    "Boot",
+    "CollectedDump",
+    "Crashes",
+    "Device",
+    "DeviceState",
+    "DriverInfo",
+    "DumpFile",
+    "DumpHeader",
+    "Event",
+    "EventLog",
+    "Incident",
+    "IncidentKind",
+    "LoadedImage",
+    "Machine",
+    "Mark",
+    "OsInfo",
+    "ResourceUsage",
+    "RunningProcess",
+    "Statistics",
+    "Suspension",
+    "Wake",
+    "WakeSource",
+    "bugcheck_name",
+    "parse_header",
+    "problem_name",
+]

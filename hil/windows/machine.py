@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from hil.errors import BenchError, UsageError
 from hil.journal import Journal
+from hil.remote import Command, Completed, PowerShell, PowerShellError, SshSession, transfer
 from hil.testbed import model
+from hil.windows import power, restart, tools
+from hil.windows.clock import Boot, read_clock
+from hil.windows.crash import Crashes
+from hil.windows.event_log import EventLog
+from hil.windows.process import RunningProcess
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from hil.remote import Completed, PowerShell, SshSession
-    from hil.windows.crash import Crashes
-    from hil.windows.event_log import EventLog
-    from hil.windows.power import Suspension, Wake
+    from hil.windows.power import SleepState, Suspension, Wake
+
+# well-known SIDs of a token's integrity; names are localized
+_ELEVATED_SIDS = (b"S-1-16-12288", b"S-1-16-16384")
+_CLOCK_SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -34,15 +42,9 @@ class OsInfo:
 
 
 @dataclass(frozen=True)
-class Boot:
-    """Which boot this is: wall time by the machine's clock, and the controller's monotonic time of its tick zero."""
-
-    started: datetime
-    origin_s: float
-
-
-@dataclass(frozen=True)
 class ResourceUsage:
+    """What leaks in the kernel show in."""
+
     non_paged_pool_bytes: int
     paged_pool_bytes: int
     handles: int
@@ -51,84 +53,187 @@ class ResourceUsage:
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """The .sys that is in memory for a service; hash of the file it was loaded from."""
+    """The .sys that is in memory for a service; hash (upper case) of the file it was loaded from."""
 
     service: str
-    path: str
-    sha256: str
+    path: str | None
+    sha256: str | None
     running: bool
-
-
-class RunningProcess:
-    """A native program at work on the machine."""
-
-    def wait(self, timeout_s: float) -> Completed:
-        """Its end. Raises BenchError when it still runs at the deadline."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """End it if it still runs; never raises for a machine that is gone."""
-        raise NotImplementedError
 
 
 class Machine:
     """One machine over one SSH connection and one PowerShell runspace; a context manager."""
 
-    shell: PowerShell
-    ssh: SshSession
-    events: EventLog
-    crashes: Crashes
-    clock_offset_s: float
-    """Machine's clock minus the controller's, measured at the last connect."""
-    clock_uncertainty_s: float
-    """Half the round trip of that measurement."""
-
     def __init__(self, settings: model.Machine, journal: Journal) -> None:
-        raise NotImplementedError
+        self.settings, self.journal = settings, journal
+        self.where = f"{settings.ssh.user}@{settings.ssh.host}:{settings.ssh.port}"
+        self.ssh = SshSession(settings.ssh, journal)
+        self.shell = PowerShell(self.ssh, settings.shell, journal)
+        self.shell.on_open(Command("Import-Module", Name=tools.MODULE))
+        self.events = EventLog(self.shell)
+        self.crashes = Crashes(self)
+        self.clock_offset_s = 0.0
+        """Machine's clock minus the controller's, measured at the last connect."""
+        self.clock_uncertainty_s = float("inf")
+        """Half the round trip of that measurement."""
+        self._suspension: Suspension | None = None
 
-    def connect(self) -> None: ...
-    def close(self) -> None: ...
-    def reconnect(self, timeout_s: float | None = None) -> None:
-        """Throw the connection away, half open or not, and make a new one; the deadline is for all attempts."""
+    @property
+    def asleep_below_w(self) -> float:
+        """Watts that only a sleeping machine draws. Raises UsageError when the testbed does not say."""
+        if self.settings.asleep_below_w is None:
+            raise UsageError("machine.asleep_below_w in the testbed", next_step="read the meter while it sleeps")
+        return self.settings.asleep_below_w
 
-    def __enter__(self) -> Machine: ...
+    def connect(self) -> None:
+        """Log on, send the companion module, measure the clock. Raises UsageError for a machine that is not Windows."""
+        self.ssh.connect()
+        self._must_be_windows()
+        tools.send_module(self.ssh)
+        self._measure_clock()
+
+    def close(self) -> None:
+        self.shell.close()
+        self.ssh.close()
+
+    def __enter__(self) -> Machine:
+        self.connect()
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
+
+    def reconnect(self, timeout_s: float | None = None) -> None:
+        """Throw the connection away, half open or not, and make a new one; the deadline is for all attempts."""
+        self.ssh.reconnect(timeout_s if timeout_s is not None else self.settings.resume_timeout_s)
+        self._measure_clock()
 
     def tool(self, exe: str, *args: str, timeout_s: float = 60.0, ok: Sequence[int] = (0,)) -> Completed:
         """Run a native program to its end. Raises BenchError for an exit code that is not in ``ok``."""
-        raise NotImplementedError
+        done = self.ssh.run([exe, *args], timeout_s=timeout_s)
+        if done.exit_code not in ok:
+            said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+            raise BenchError(
+                f"{exe} {' '.join(args)} to end with {' or '.join(map(str, ok))}",
+                seen=f"exit code {done.exit_code} (0x{done.exit_code:X}): {said[:500]}",
+                where=self.where,
+            )
+        return done
 
     def start(self, exe: str, *args: str) -> RunningProcess:
         """Start a native program and come back at once."""
-        raise NotImplementedError
+        self.journal.event("command", f"start {exe}", args=args)
+        return RunningProcess(self.ssh, [exe, *args])
 
-    def upload(self, local: Path, remote: str) -> None: ...
-    def download(self, remote: str, local: Path, *, limit_bytes: int | None = None) -> None: ...
+    def upload(self, local: Path, remote: str) -> bool:
+        """Make the remote file equal to the local one; False when it already was."""
+        return transfer.upload(self.ssh, local, remote)
+
+    def download(self, remote: str, local: Path) -> None:
+        transfer.download(self.ssh, remote, local)
+
     def os(self) -> OsInfo:
-        raise NotImplementedError
+        """Build, free space on C:, elevation and the like; one batch and one native program."""
+        system, computer, disk = self.shell.batch(
+            [
+                Command("Get-CimInstance", ClassName="Win32_OperatingSystem"),
+                Command("Get-CimInstance", ClassName="Win32_ComputerSystem"),
+                Command("Get-CimInstance", ClassName="Win32_LogicalDisk", Filter="DeviceID='C:'"),
+            ]
+        )
+        return OsInfo(
+            caption=str(system[0]["Caption"]),
+            build=int(system[0]["BuildNumber"]),
+            computer_name=str(computer[0]["Name"]),
+            last_boot=system[0]["LastBootUpTime"].astimezone(UTC),
+            elevated=any(sid in self.tool("whoami", "/groups").stdout for sid in _ELEVATED_SIDS),
+            free_disk_gb=int(disk[0]["FreeSpace"]) / 2**30,
+            memory_gb=int(computer[0]["TotalPhysicalMemory"]) / 2**30,
+        )
 
     def boot(self) -> Boot:
-        raise NotImplementedError
+        """Which boot this is; compare with :meth:`Boot.differs_from`."""
+        return read_clock(self.shell).boot
 
     def reboot(self, *, timeout_s: float | None = None) -> Boot:
-        """Restart, and prove it: another boot, seen in two good sessions in a row."""
-        raise NotImplementedError
+        """Restart, and prove it: another boot, seen in two good sessions in a row. Raises BenchError otherwise."""
+        return restart.reboot(self, timeout_s)
 
-    def suspend(self, state: Literal["S3", "S4"] = "S3", *, wake_after_s: int = 120) -> Suspension:
+    def wait_booted(self, *, after: Boot, timeout_s: float | None = None) -> Boot:
+        """Until the machine answers from another boot than ``after``."""
+        return restart.wait_booted(self, after=after, timeout_s=timeout_s)
+
+    def suspend(self, state: SleepState = "S3", *, wake_after_s: int = 120) -> Suspension:
         """Ask for sleep with wake events kept and a wake timer as guard; comes back before the machine sleeps."""
-        raise NotImplementedError
+        self._suspension = power.suspend(self, state, wake_after_s)
+        return self._suspension
 
     def wait_asleep(self, timeout_s: float | None = None, *, witness: Callable[[], bool] | None = None) -> None:
-        """Until the machine is silent on the network, and ``witness`` (a meter, say) agrees. Raises DutError when it stays on."""
+        """Until the machine is silent, and ``witness`` (a meter, say) agrees. Raises DutError when it stays on."""
+        if self._suspension is None:
+            raise UsageError("suspend() before wait_asleep()")
+        timeout_s = timeout_s if timeout_s is not None else self.settings.sleep_timeout_s
+        power.wait_asleep(self, self._suspension, timeout_s, witness)
 
     def wait_awake(self, suspension: Suspension, timeout_s: float | None = None) -> Wake:
-        """Until it is back on a fresh session with its resume records. Raises WakeFailed; Bugcheck when it crashed."""
-        raise NotImplementedError
+        """Until it is back on fresh sessions with its records of the sleep; by default until past the guard.
+
+        Raises WakeFailed when it does not come, Bugcheck (or DutError) when it booted instead of resuming.
+        """
+        wake = power.wait_awake(self, suspension, timeout_s)
+        self._suspension = None
+        return wake
+
+    def ensure_awake(self) -> None:
+        """Come back to a machine that may sleep, boot or be well; for undo. Raises BenchError when it is lost."""
+        power.ensure_awake(self, self._suspension)
+        self._suspension = None
 
     def resource_usage(self) -> ResourceUsage:
-        raise NotImplementedError
+        row = self.shell.run(Command("Get-HilResourceUsage"))[0]
+        return ResourceUsage(
+            non_paged_pool_bytes=int(row["NonPagedPoolBytes"]),
+            paged_pool_bytes=int(row["PagedPoolBytes"]),
+            handles=int(row["HandleCount"]),
+            processes=int(row["ProcessCount"]),
+        )
 
     def loaded_image(self, service: str) -> LoadedImage:
-        raise NotImplementedError
+        """What is in memory for a service, which a pending restart can make older than what is installed."""
+        row = self.shell.run(Command("Get-HilLoadedImage", Service=service))[0]
+        path, digest = row["Path"], row["Sha256"]
+        return LoadedImage(
+            service, str(path) if path else None, str(digest).upper() if digest else None, bool(row["Running"])
+        )
+
+    def sleep_states(self) -> tuple[str, ...]:
+        """Sleep states that firmware and Windows offer: S3, S4, S0ix ..."""
+        return tuple(map(str, self.shell.run(Command("Get-HilPower"))[0]["States"]))
+
+    def _measure_clock(self) -> None:
+        try:
+            reading = read_clock(self.shell, samples=_CLOCK_SAMPLES)
+        except PowerShellError as error:
+            raise UsageError(
+                "the companion module in PowerShell on the machine",
+                seen=str(error),
+                where=self.where,
+                next_step="run docs/prepare-machine.ps1 on the machine once (it allows local scripts)",
+            ) from error
+        self.clock_offset_s, self.clock_uncertainty_s = reading.offset_s, reading.uncertainty_s
+        self.journal.event(
+            "observation", "clock of the machine",
+            offset_s=round(reading.offset_s, 4), uncertainty_s=round(reading.uncertainty_s, 4),
+        )  # fmt: skip
+
+    def _must_be_windows(self) -> None:
+        done = self.ssh.run(["cmd", "/c", "ver"])
+        if done.exit_code != 0 or b"Windows" not in done.stdout:
+            raise UsageError(
+                "a Windows machine",
+                seen=(done.stdout or done.stderr).decode("utf-8", "replace").strip()[:200],
+                where=self.where,
+                next_step="correct machine.ssh in the testbed",
+            )

@@ -1,0 +1,172 @@
+"""What went wrong with the whole machine: bugcheck, power loss, a reboot, NDIS resets and fatal events, live dumps.
+
+Told apart by the records that Windows writes at the next boot (reference windows/events.json, sequences "bugcheck",
+"power cut" and "clean restart"): all begin with Kernel-General 12; Kernel-Power 41 follows a dirty shutdown, with the
+bugcheck's code when there was one, and WER 1001 names the dump.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hil.errors import Bugcheck, DutError
+from hil.windows import dump
+from hil.windows.event_log import KERNEL_GENERAL, KERNEL_POWER, NDIS, SYSTEM, WER, Bookmark, Event
+
+if TYPE_CHECKING:
+    from hil.windows.machine import Machine
+
+_BUGCHECK_TEXT = re.compile(r"(0x[0-9a-fA-F]+)\s*\(((?:0x[0-9a-fA-F]+(?:,\s*)?){0,4})\)")
+# values of mapResetReason and of mapMiniportEvent in reference windows/events.json
+_RESET_REASONS = {1: "an OID request timed out", 2: "the hardware stopped responding", 3: "the driver asked for it"}
+_FATAL_EVENTS = {
+    70: "the miniport failed on a user's request", 71: "the miniport detected an internal error",
+    72: "the IM miniport failed to initialize", 73: "MiniportRestart failed",
+    74: "the miniport failed a transition to D0", 75: "the miniport failed a transition to a low power state",
+}  # fmt: skip
+
+
+class IncidentKind(StrEnum):
+    BUGCHECK = "bugcheck"
+    POWER_LOSS = "power_loss"
+    """Booted without a clean shutdown or a bugcheck: power was lost, or the machine hung and was reset."""
+    REBOOT = "reboot"
+    """A clean restart or shutdown."""
+    RESET = "reset"
+    """NDIS reset the adapter."""
+    FATAL = "fatal"
+    """The miniport entered an error state."""
+    LIVE_DUMP = "live_dump"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One thing that went wrong; ``what`` is for people."""
+
+    kind: IncidentKind
+    what: str
+    events: tuple[Event, ...] = ()
+    code: int | None = None
+    parameters: tuple[int, ...] = ()
+    dump: str | None = None
+
+    def error(self, where: str = "") -> DutError:
+        """The exception that says this."""
+        family = Bugcheck if self.kind is IncidentKind.BUGCHECK else DutError
+        next_step = f"open the dump {self.dump} in a debugger" if self.dump else ""
+        return family("the machine goes on working", seen=self.what, where=where, next_step=next_step)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The machine's state of health at one moment."""
+
+    bookmark: Bookmark
+    dumps: frozenset[dump.DumpFile]
+
+
+class Crashes:
+    """What happened to the machine since a mark."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def mark(self) -> Mark:
+        return Mark(self._machine.events.mark(), self._dumps())
+
+    def since(self, mark: Mark) -> list[Incident]:
+        """Oldest first; nothing is an empty list."""
+        found = incidents(self._machine.events.since(mark.bookmark, logs=[SYSTEM]))
+        live = [file for file in self.new_dumps(mark) if file.live]
+        return found + [
+            Incident(IncidentKind.LIVE_DUMP, f"Windows wrote a live dump: {file.path}", dump=file.path) for file in live
+        ]
+
+    def new_dumps(self, mark: Mark) -> list[dump.DumpFile]:
+        return sorted(self._dumps() - mark.dumps, key=lambda file: file.modified)
+
+    def collect(self, mark: Mark, folder: Path, *, limit_bytes: int = 256 * 2**20) -> list[dump.CollectedDump]:
+        """Bring the dumps since ``mark`` to ``folder``; of one above ``limit_bytes`` its header alone."""
+        return [
+            dump.collect(self._machine.ssh, file, folder, limit_bytes=limit_bytes) for file in self.new_dumps(mark)
+        ]
+
+    def _dumps(self) -> frozenset[dump.DumpFile]:
+        return dump.listed(self._machine.shell.batch(dump.queries()))
+
+
+def incidents(events: Sequence[Event]) -> list[Incident]:
+    """Read records of the System log, in the order they were written."""
+    found: list[Incident] = []
+    starts = [index for index, event in enumerate(events) if _is(event, KERNEL_GENERAL, 12)]
+    previous: Sequence[Event] = ()
+    for start, end in pairwise(sorted({0, *starts, len(events)})):
+        boot = events[start:end]
+        cause = _cause(boot, previous)
+        found += [cause] if cause else []
+        found += _of_ndis(boot)
+        previous = boot
+    return found
+
+
+def _cause(boot: Sequence[Event], previous: Sequence[Event]) -> Incident | None:
+    """Why this boot came about; None when the records begin in the middle of a boot and show no cause."""
+    dirty = next((event for event in boot if _is(event, KERNEL_POWER, 41)), None)
+    report = next((event for event in boot if _is(event, WER, 1001)), None)
+    told = tuple(event for event in (dirty, report) if event)
+    code, parameters = _bugcheck(dirty, report)
+    if code:
+        values = ", ".join(f"0x{value:X}" for value in parameters)
+        path = str(report.fields[1]) if report and len(report.fields) > 1 else None
+        what = f"bugcheck {dump.bugcheck_name(code)} ({values})"
+        return Incident(IncidentKind.BUGCHECK, what, told, code, parameters, path)
+    if dirty:
+        asleep = len(dirty.fields) > 5 and _number(dirty.fields[5]) > 0
+        what = "booted without a clean shutdown and without a bugcheck: power was lost, or it hung and was reset"
+        return Incident(IncidentKind.POWER_LOSS, what + (", in a sleep transition" if asleep else ""), told)
+    if _is(boot[0], KERNEL_GENERAL, 12):
+        asked = next((event for event in reversed(previous) if _is(event, "User32", 1074)), None)
+        by = f", asked for by {asked.fields[0]}" if asked and asked.fields else ""
+        return Incident(IncidentKind.REBOOT, f"restarted cleanly{by}", (asked,) if asked else ())
+    return None
+
+
+def _bugcheck(dirty: Event | None, report: Event | None) -> tuple[int, tuple[int, ...]]:
+    """Code and parameters, from the kernel's record or else from the report's text; code 0 for none."""
+    if dirty and len(dirty.fields) >= 5 and _number(dirty.fields[0]):
+        return _number(dirty.fields[0]), tuple(_number(value) for value in dirty.fields[1:5])
+    found = _BUGCHECK_TEXT.search(str(report.fields[0])) if report and report.fields else None
+    if found is None:
+        return 0, ()
+    return int(found[1], 16), tuple(int(value, 16) for value in found[2].replace(" ", "").split(",") if value)
+
+
+def _of_ndis(events: Sequence[Event]) -> Iterator[Incident]:
+    for event in events:
+        adapter = event.fields[3] if len(event.fields) > 3 else "an adapter"
+        number = _number(event.fields[4]) if len(event.fields) > 4 else 0
+        if _is(event, NDIS, 10400):
+            reason = _RESET_REASONS.get(number, f"reason {number}")
+            yield Incident(IncidentKind.RESET, f"NDIS reset {adapter}: {reason}", (event,))
+        elif _is(event, NDIS, 10317) and number in _FATAL_EVENTS:
+            yield Incident(IncidentKind.FATAL, f"{adapter}: {_FATAL_EVENTS[number]} (event {number})", (event,))
+
+
+def _is(event: Event, provider: str, event_id: int) -> bool:
+    return event.provider == provider and event.id == event_id
+
+
+def _number(value: object) -> int:
+    """A field that is a number, also when it travelled as text."""
+    if isinstance(value, int):
+        return int(value)
+    try:
+        return int(str(value), 0)
+    except ValueError:
+        return 0

@@ -1,0 +1,63 @@
+"""A native program at work on the machine."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hil.errors import BenchError
+from hil.remote import Completed
+from hil.wait import wait_until
+
+if TYPE_CHECKING:
+    from hil.remote import SshSession
+
+_CHUNK = 65536
+
+
+class RunningProcess:
+    """Started on a channel of its own; output is read all the time, so that the program never blocks on a full pipe."""
+
+    def __init__(self, session: SshSession, args: Sequence[str]) -> None:
+        self.args = tuple(args)
+        self._channel = session.open_channel()
+        self._output: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        # list2cmdline has the rules of the Microsoft C runtime, by which programs read their command line
+        self._channel.exec_command(subprocess.list2cmdline(self.args))
+        sources = ((self._channel.recv, self._output["stdout"]), (self._channel.recv_stderr, self._output["stderr"]))
+        self._readers = [threading.Thread(target=self._drain, args=source, daemon=True) for source in sources]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def running(self) -> bool:
+        return not self._channel.exit_status_ready() and not self._channel.closed
+
+    @property
+    def stdout(self) -> bytes:
+        """What it wrote so far."""
+        return bytes(self._output["stdout"])
+
+    def wait(self, timeout_s: float) -> Completed:
+        """Its end. Raises BenchError when it still runs at the deadline, or when the connection went away first."""
+        wait_until(lambda: not self.running, what=f"the end of {self.args[0]}", timeout_s=timeout_s)
+        for reader in self._readers:
+            reader.join(timeout_s)
+        if not self._channel.exit_status_ready():
+            raise BenchError(f"the exit code of {self.args[0]}", seen="the connection went away before it ended")
+        code = self._channel.recv_exit_status() & 0xFFFFFFFF
+        return Completed(self.args, code, self.stdout, bytes(self._output["stderr"]))
+
+    def stop(self) -> None:
+        """Close its channel, which ends it; never raises for a machine that is gone."""
+        self._channel.close()
+
+    @staticmethod
+    def _drain(receive: Callable[[int], bytes], into: bytearray) -> None:
+        try:
+            while data := receive(_CHUNK):
+                into += data
+        except OSError:
+            return  # the channel was closed under us: what came so far is what there is
