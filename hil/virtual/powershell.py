@@ -8,13 +8,13 @@ PowerShell names them and typed as PowerShell types them::
     @cmdlets.cmdlet("Get-NetAdapter", default_set="ByName")
     def get_netadapter(
         call: Call,
-        Name: Annotated[list[str] | None, Param(position=0, aliases=("ifAlias", "InterfaceAlias"), set="ByName")] = None,
+        Name: Annotated[list[str] | None, Param(position=0, aliases=("ifAlias",), set="ByName")] = None,
         IncludeHidden: Switch = False,
     ) -> Iterator[PSRecord]:
         yield PSRecord(("Microsoft.Management...MSFT_NetAdapter",), {"Name": "Ethernet 2", "ifIndex": PSUInt(7)})
 
 It may be a plain function (returning None or a list), a generator, a coroutine or an async generator; what it yields
-streams to the next command. Parameters are bound by :mod:`hil.virtual.binding`, pipelines run by :mod:`hil.virtual.pipeline`.
+streams to the next command. :mod:`hil.virtual.binding` binds parameters, :mod:`hil.virtual.pipeline` runs pipelines.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 class PSRecord:
     """An output object: .NET type names (most derived first), properties in order, and what ToString() gives.
 
-    Values: None, str, bool, int, float, datetime (aware), timedelta, UUID, bytes, PSEnum, list or tuple, dict, PSRecord,
-    and psrpcore's typed integers (PSUInt, PSUInt64, PSUInt16, PSByte ...) where PowerShell has that type; a bare int is
-    Int32, or Int64 when it does not fit. Remoting keeps one level: a PSRecord inside a PSRecord travels as its ``text``.
+    Values: None, str, bool, int, float, datetime (aware), timedelta, UUID, bytes, PSEnum, list or tuple, dict,
+    PSRecord, and psrpcore's typed integers (PSUInt, PSUInt64, PSUInt16, PSByte ...) where PowerShell has that type; a
+    bare int is Int32, or Int64 when it does not fit. Remoting keeps one level: a PSRecord inside a PSRecord travels as
+    its ``text``.
     """
 
     type_names: tuple[str, ...]
@@ -79,9 +80,9 @@ class CmdletError(Exception):
 class Param:
     """What a parameter is beyond its name, type and default; for ``Annotated``.
 
-    ``set`` names the parameter set or sets it belongs to (none: all of them). ``pipeline``: ``"value"`` takes each input
-    object, ``"property"`` takes each input object's property of that name (or alias). All input is bound before the
-    function runs, so type such a parameter as a list; a cmdlet that wants to stream reads ``call.input`` instead.
+    ``set`` names the parameter set or sets it belongs to (none: all of them). ``pipeline``: ``"value"`` takes each
+    input object, ``"property"`` takes each input object's property of that name (or alias). All input is bound before
+    the function runs, so type such a parameter as a list; a cmdlet that wants to stream reads ``call.input`` instead.
     ``choices`` is a ValidateSet: the value must be one of them, whatever its case, and arrives spelled as here.
     """
 
@@ -243,6 +244,8 @@ class Runspace:
     def __init__(self, host: PowerShellHost) -> None:
         self.host = host
         self.imported: dict[str, Cmdlet] = {}
+        self.preferences: dict[str, str] = {}
+        """Set by preference variables: ``{"Progress": ...}`` as ``-ProgressAction`` would be, by the same names."""
 
     def find(self, name: str) -> Cmdlet:
         """The command of that name, in any case, with or without ``Module\\`` before it.
@@ -254,7 +257,8 @@ class Runspace:
         if found is not None:
             return found
         raise CmdletError(
-            f"The term '{name}' is not recognized as a name of a cmdlet, function, script file, or executable program.\n"
+            f"The term '{name}' is not recognized as a name of a cmdlet, function, script file, or executable "
+            "program.\n"
             "Check the spelling of the name, or if a path was included, verify that the path is correct and try again.",
             error_id="CommandNotFoundException", category="ObjectNotFound", target=name, terminating=True,
             exception="System.Management.Automation.CommandNotFoundException",

@@ -1,16 +1,40 @@
-"""OpenSSH for Windows on the virtual machine: exec, the powershell subsystem and SFTP, over real TCP on loopback."""
+"""OpenSSH for Windows on the virtual machine: exec, the powershell subsystem and SFTP, over real TCP on loopback.
+
+What a client sees is that of openssh-psrp.md: exec goes to the machine's programs, ``pwsh -sshs`` (or the subsystem
+"powershell") and Windows PowerShell 5.1 behind its stdin stub speak PSRP, ten sessions fit into a connection.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
+import contextlib
+import itertools
+import logging
+import re
+import socket
+import struct
+import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncssh
 
 from hil.virtual.powershell import PowerShellHost
+from hil.virtual.psrp_server import PsrpServer
 
 if TYPE_CHECKING:
+    from asyncssh.channel import SSHChannel
+
     from hil.virtual.faults.chain import FaultChain
+
+log = logging.getLogger(__name__)
+
+MAX_SESSIONS = 10
+"""sshd_config MaxSessions: channels at once on one connection."""
+_WORD = re.compile(r'"([^"]*)"|(\S+)')
 
 
 class ByteReader(Protocol):
@@ -31,8 +55,8 @@ class SshHost(Protocol):
     host_key: asyncssh.SSHKey
     shell: PowerShellHost
 
-    def files(self, channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
-        """A new SFTP session over the virtual disk; paths come as /C:/x, C:/x or C:\\x (the server's factory)."""
+    def files(self, channel: SSHChannel[bytes]) -> asyncssh.SFTPServer:
+        """A new SFTP session over the virtual disk; paths come as /C:/x, C:/x or C:\\x."""
         ...
 
     async def execute(self, command_line: str, stdin: ByteReader, stdout: ByteWriter, stderr: ByteWriter) -> int:
@@ -43,26 +67,270 @@ class SshHost(Protocol):
 class SshServer:
     """The SSH service. All methods run on the bench's event loop.
 
-    ``stall``: the machine sleeps or hangs; nothing is read or written any more, no FIN, new connections are not accepted.
-    ``reset``: power lost; every connection gets RST and the port closes. ``command_count`` starts again at zero then.
+    ``stall``: the machine sleeps or hangs; nothing is read or written any more, no FIN, and new connections are not
+    accepted. ``reset``: power lost; every connection gets RST, the port closes, ``command_count`` starts at zero again.
     """
 
     def __init__(self, host: SshHost, faults: FaultChain) -> None:
         self.host, self.faults = host, faults
         self.command_count = 0
+        self.port = 0
+        self._gates: set[_Gate] = set()
+        self._stalled = False
+        self._accepting: asyncio.Task[None] | None = None
+        self._listener: socket.socket | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reserved: socket.socket | None = None
 
     async def start(self) -> int:
         """Listen on loopback; returns the port, which stays the same after ``listen_again``."""
-        raise NotImplementedError
-
-    def stall(self) -> None: ...
-
-    def resume(self) -> None:
-        """Go on with the connections that stalled, as after a short sleep."""
-
-    def reset(self) -> None: ...
+        self._reserved = _bound(0)  # bound for good, so that nobody takes the port while the machine is off
+        self.port = self._reserved.getsockname()[1]
+        await self.listen_again()
+        return self.port
 
     async def listen_again(self) -> None:
         """The machine booted: accept connections on the same port."""
+        self._stalled = False
+        if self._listener is None:
+            self._listener = _bound(self.port)
+            self._listener.listen(64)
+        self._accept()
 
-    async def close(self) -> None: ...
+    def stall(self) -> None:
+        self._stalled = True
+        self._stop_accepting()
+        for gate in self._gates:
+            gate.freeze()
+
+    def resume(self) -> None:
+        """Go on with the connections that stalled, as after a short sleep."""
+        self._stalled = False
+        for gate in self._gates:
+            gate.thaw()
+        if self._listener is not None:
+            self._accept()
+
+    def reset(self) -> None:
+        self.command_count = 0
+        self._stop_accepting()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for gate in tuple(self._gates):
+            gate.reset()
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        self.reset()
+        if self._reserved is not None:
+            self._reserved.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def ran_a_command(self) -> None:
+        """Count it, and fall silent when a fault says so."""
+        self.command_count += 1
+        if self.faults.ssh_stalls(False, command_count=self.command_count):
+            self.stall()
+
+    def opened(self, connection: asyncssh.SSHServerConnection) -> _Gate:
+        """A connection began: put the gate between it and its socket."""
+        gate = _Gate(connection._transport)
+        connection._transport = gate  # type: ignore[assignment] # asyncssh has no public place to freeze a connection
+        self._gates.add(gate)
+        if self._stalled:
+            gate.freeze()
+        return gate
+
+    def closed(self, gate: _Gate) -> None:
+        self._gates.discard(gate)
+
+    def _accept(self) -> None:
+        if self._accepting is None:
+            self._accepting = asyncio.get_running_loop().create_task(self._serve())
+
+    def _stop_accepting(self) -> None:
+        if self._accepting is not None:
+            self._accepting.cancel()
+            self._accepting = None
+
+    async def _serve(self) -> None:
+        options = asyncssh.SSHServerConnectionOptions(
+            server_factory=lambda: _Connection(self), server_host_keys=[self.host.host_key], encoding=None,
+            server_version="OpenSSH_for_Windows_9.5", password_auth=False, kbdint_auth=False, keepalive_interval=0,
+        )  # fmt: skip
+        assert self._listener is not None
+        while True:
+            connected, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+            task = asyncio.get_running_loop().create_task(self._greet(connected, options))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _greet(self, connected: socket.socket, options: asyncssh.SSHServerConnectionOptions) -> None:
+        try:
+            await asyncssh.run_server(connected, options=options)
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            log.info("SSH client did not get in: %s", error)
+
+
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setblocking(False)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+class _Gate:
+    """A transport that can be frozen: what comes stays in the kernel's buffer, what goes waits here."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._frozen = False
+        self._waiting = bytearray()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._frozen:
+            self._waiting += data
+        else:
+            self._transport.write(data)
+
+    def freeze(self) -> None:
+        if not self._frozen:
+            self._frozen = True
+            with contextlib.suppress(RuntimeError):  # it is closing
+                self._transport.pause_reading()
+
+    def thaw(self) -> None:
+        if self._frozen:
+            self._frozen = False
+            self._transport.write(bytes(self._waiting))
+            self._waiting.clear()
+            with contextlib.suppress(RuntimeError):
+                self._transport.resume_reading()
+
+    def reset(self) -> None:
+        """Drop the connection with RST."""
+        with contextlib.suppress(OSError):  # the client was faster
+            self._transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        self._transport.abort()
+
+
+class _Connection(asyncssh.SSHServer):
+    """One client: logon by key, and its sessions."""
+
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+        self._gate: _Gate | None = None
+        self.sessions = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._gate = self._server.opened(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
+        if self._gate is not None:
+            self._server.closed(self._gate)
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Against administrators_authorized_keys: the account is an administrator (sshd_config, Match Group)."""
+        allowed = [asyncssh.import_public_key(line).public_data for line in self._server.host.authorized_keys]
+        return username.lower() == self._server.host.user.lower() and key.public_data in allowed
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes] | bool:
+        if self.sessions >= MAX_SESSIONS:
+            return False
+        self.sessions += 1
+        return _Session(self, self._server)
+
+
+class _Session(asyncssh.SSHServerProcess[bytes]):
+    """One channel: SFTP, a native program, or PSRP (which is fed directly, to save the way through a stream)."""
+
+    def __init__(self, connection: _Connection, server: SshServer) -> None:
+        super().__init__(self._execute, server.host.files, 3, False)
+        self._connection, self._server = connection, server
+        self._shell: PowerShellHost | None = None
+        self._psrp: PsrpServer | None = None
+
+    def exec_requested(self, command: str) -> bool:
+        self._shell = far_end_of(command, self._server.host.shell)
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        if subsystem == "powershell" and self._server.host.shell.far_end == "pwsh":
+            self._shell = self._server.host.shell
+        return subsystem == "sftp" or self._shell is not None
+
+    def shell_requested(self) -> bool:
+        return False
+
+    def session_started(self) -> None:
+        if self._shell is None:
+            super().session_started()
+            return
+        if self._shell.far_end == "powershell":
+            self._chan.write(b"#< CLIXML\r\n", asyncssh.EXTENDED_DATA_STDERR)  # -EncodedCommand always says so
+        self._psrp = PsrpServer(self._shell, self._chan.write, self._chan.exit, self._server.ran_a_command)
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        if self._psrp is None:
+            super().data_received(data, datatype)
+        else:
+            self._psrp.feed(data)
+
+    def eof_received(self) -> bool:
+        if self._psrp is None:
+            return super().eof_received()
+        self._psrp.stop()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.sessions -= 1
+        if self._psrp is not None:
+            self._psrp.abandon()
+        super().connection_lost(exc)
+
+    async def _execute(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        try:
+            code = await self._server.host.execute(process.command or "", process.stdin, process.stdout, process.stderr)
+        except (asyncssh.Error, OSError, ConnectionError) as error:
+            log.info("client of %s went away: %s", process.command, error)
+            return
+        except Exception:
+            log.exception("defect of the virtual bench in %s", process.command)
+            process.stderr.write(traceback.format_exc().encode())
+            code = 0xE0000001
+        process.exit(code & 0xFFFFFFFF)
+        self._server.ran_a_command()
+
+
+def far_end_of(command_line: str, shell: PowerShellHost) -> PowerShellHost | None:
+    """The PowerShell that this command line starts in server mode; None when it is some other program."""
+    words = [quoted or plain for quoted, plain in _WORD.findall(command_line)]
+    program = words[0].replace("/", "\\").rpartition("\\")[2].lower().removesuffix(".exe") if words else ""
+    options = [word.lower() for word in words[1:]]
+    if program == "pwsh" and shell.far_end == "pwsh":
+        return shell if any("-sshservermode".startswith(word) and len(word) >= 5 for word in options) else None
+    if program == "powershell" and _encoded_script(words).lower().find("-servermode") >= 0:
+        return replace(shell, far_end="powershell")
+    return None
+
+
+def _encoded_script(words: Sequence[str]) -> str:
+    """The script behind -EncodedCommand (base64 of UTF-16LE), or nothing."""
+    for option, value in itertools.pairwise(words):
+        if len(option) > 1 and "-encodedcommand".startswith(option.lower()):
+            try:
+                return base64.b64decode(value, validate=True).decode("utf-16-le")
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""
