@@ -66,7 +66,8 @@ class Catalog:
 
     def find(self, data: bytes) -> Member | None:
         """The member that vouches for a file with these bytes; None when no hash fits."""
-        digests = {(algorithm, file_digest(data, algorithm)) for algorithm in {member.algorithm for member in self.members}}
+        algorithms = {member.algorithm for member in self.members}
+        digests = {(algorithm, file_digest(data, algorithm)) for algorithm in algorithms}
         return next((member for member in self.members if (member.algorithm, member.digest) in digests), None)
 
 
@@ -96,7 +97,8 @@ def _parse(data: bytes, name: str) -> Catalog:
     certificates = [choice.chosen for choice in signed["certificates"] or () if choice.name == "certificate"]
     extensions = content["ctl_extensions"] or ()
     return Catalog(
-        name=name, data=data, identifier=content["list_identifier"].native or b"", created=content["ctl_this_update"].native,
+        name=name, data=data, identifier=content["list_identifier"].native or b"",
+        created=content["ctl_this_update"].native,
         members=tuple(_member(subject) for subject in content["trusted_subjects"] or ()),
         attributes=dict(
             _name_value(ctl.NameValue.load(extension["extn_value"].native))

@@ -1,7 +1,7 @@
 """INF files as Windows' SetupAPI reads them: sections, entries, strings, and where each stands in the file.
 
 Source of the grammar: Microsoft, "General syntax rules for INF files" and "INF Strings section" (windows-driver-docs).
-What an install section means is in :mod:`hil.package.install`; which models section counts in :mod:`hil.package.models`.
+What an install section means is in :mod:`hil.package.install`, which models section counts in :mod:`hil.package.models`
 """
 
 from __future__ import annotations

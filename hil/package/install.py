@@ -17,6 +17,7 @@ DIRID_DRIVER_STORE = 13
 SPSVCINST_ASSOCSERVICE = 0x2
 """AddService flag: this service is the device's function driver."""
 
+NETWORK_ENTRIES = ("Characteristics", "BusType", "*IfType", "*MediaType", "*PhysicalMediaType")
 _DELETE, _KEY_ONLY = 0x4, 0x10
 _KINDS = {
     0x00000: "REG_SZ", 0x00001: "REG_BINARY", 0x10000: "REG_MULTI_SZ", 0x20000: "REG_EXPAND_SZ",
@@ -79,7 +80,8 @@ class Install:
 
     section: str
     number: int
-    characteristics: int
+    network: tuple[tuple[str, int], ...]
+    """Entries that the network class installer reads: Characteristics, BusType, *IfType, *MediaType ..."""
     registry: tuple[AddReg, ...]
     copies: tuple[CopyFile, ...]
     services: tuple[Service, ...]
@@ -92,7 +94,7 @@ class Install:
 
 
 def read(inf: Inf, model: Model, target: Target) -> Install:
-    """The decorated section that Windows takes (.NTamd64, then .NT, then plain), with its Needs that stand in this file.
+    """The decorated section that Windows takes (.NTamd64, .NT, plain), with its Needs in this file.
 
     Raises UsageError when no such section exists, or an entry in it cannot be understood.
     """
@@ -103,14 +105,14 @@ def read(inf: Inf, model: Model, target: Target) -> Install:
             where=inf.where(model.number),
         )  # fmt: skip
     lines = tuple(_with_needs(inf, name, frozenset()))
-    services = tuple(_with_needs(inf, f"{name}.Services", frozenset()))
+    services = (line for line in _with_needs(inf, f"{name}.Services", frozenset()) if (line.key or "").lower() == "addservice")
     return Install(
         section=name,
         number=inf.line_of(name),
-        characteristics=_integer(inf, _first(lines, "Characteristics"), 0),
+        network=tuple((key, _integer(inf, line, 0)) for key in NETWORK_ENTRIES if (line := _first(lines, key))),
         registry=tuple(entry for line in _named(inf, lines, "AddReg") for entry in _registry(inf, line)),
         copies=tuple(_copies(inf, lines)),
-        services=tuple(_service(inf, line) for line in services if (line.key or "").lower() == "addservice" and line.value(0)),
+        services=tuple(_service(inf, line) for line in services if line.value(0)),
         includes=_values(lines, "Include"),
         needs=_values(lines, "Needs"),
     )
@@ -147,10 +149,11 @@ def _named(inf: Inf, lines: tuple[Line, ...], directive: str) -> Iterator[Line]:
         yield from inf.lines(name)
 
 
-def _integer(inf: Inf, line: Line | None, index: int, default: int = 0) -> int:
+def _integer(inf: Inf, line: Line | None, index: int) -> int:
+    """A number, in C's notations; an entry or value that is not there counts as zero."""
     text = line.value(index) if line else ""
     if line is None or not text:
-        return default
+        return 0
     try:
         return int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
     except ValueError as error:
@@ -164,8 +167,10 @@ def _registry(inf: Inf, line: Line) -> Iterator[AddReg]:
     kind = _KINDS.get(flags & _KIND_MASK, "REG_BINARY")
     data: str | int | bytes | tuple[str, ...] = line.value(4)
     try:
-        if kind in ("REG_DWORD", "REG_QWORD"):
-            data = _integer(inf, line, 4) if len(line.values) <= 5 else int.from_bytes(_bytes(line.values[4:]), "little")
+        if kind in ("REG_DWORD", "REG_QWORD") and len(line.values) <= 5:
+            data = _integer(inf, line, 4)
+        elif kind in ("REG_DWORD", "REG_QWORD"):
+            data = int.from_bytes(_bytes(line.values[4:]), "little")
         elif kind in ("REG_BINARY", "REG_NONE"):
             data = _bytes(line.values[4:])
         elif kind == "REG_MULTI_SZ":
@@ -194,8 +199,7 @@ def _copies(inf: Inf, lines: tuple[Line, ...]) -> Iterator[CopyFile]:
 
 def _destination(inf: Inf, section: str) -> tuple[int, str]:
     directories = inf.section("DestinationDirs")
-    line = (directories.first(section) if section else None) or (directories.first("DefaultDestDir") if directories else None) \
-        if directories else None
+    line = (directories.first(section) or directories.first("DefaultDestDir")) if directories else None
     return _integer(inf, line, 0), line.value(1) if line else ""
 
 
@@ -210,8 +214,9 @@ def _service(inf: Inf, line: Line) -> Service:
         return found.value(0) if found else ""
 
     return Service(
-        name=line.value(0), flags=_integer(inf, line, 1), binary=text("ServiceBinary"), service_type=number("ServiceType"),
-        start_type=number("StartType"), error_control=number("ErrorControl"), display_name=text("DisplayName"),
+        name=line.value(0), flags=_integer(inf, line, 1), binary=text("ServiceBinary"),
+        service_type=number("ServiceType"), start_type=number("StartType"),
+        error_control=number("ErrorControl"), display_name=text("DisplayName"),
         group=text("LoadOrderGroup"), event_log=bool(line.value(3)), number=line.number,
     )  # fmt: skip
 

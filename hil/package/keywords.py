@@ -1,6 +1,6 @@
 r"""Settings of a network INF: what ``Ndi\params`` offers to the Advanced page and to Get-NetAdapterAdvancedProperty.
 
-Source: Microsoft, "Specifying Configuration Parameters for the Advanced Properties Page" and "Standardized INF Keywords".
+Sources: Microsoft, "Specifying Configuration Parameters for the Advanced Properties Page", "Standardized INF Keywords".
 """
 
 from __future__ import annotations

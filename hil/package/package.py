@@ -19,6 +19,9 @@ from hil.package.pe import Pe
 from hil.package.signature import SignatureRefused, verify
 
 
+THIS_WINDOWS = Target()
+
+
 @dataclass(frozen=True)
 class PackageFile:
     """One file of the package. ``path`` is relative to the folder, with ``/``."""
@@ -60,17 +63,25 @@ class Package:
     """Name of the function driver's service; empty when no model installs one."""
     driver: str
     """File name of that service's image, ``hilnic.sys``."""
-    keywords: tuple[settings.Keyword, ...]
-    """Advanced properties of the first model."""
+    install: installs.Install
+    """The install section of the first model; the models of one NIC share it."""
 
     @classmethod
-    def load(cls, folder: Path, target: Target = Target()) -> Package:  # noqa: B008 - frozen
-        """Read the package in ``folder``.
+    def load(cls, folder: Path, target: Target = THIS_WINDOWS) -> Package:
+        """Read the package in ``folder``, which holds one INF.
 
-        Raises UsageError, naming file and line: no folder, no INF, more than one INF, an INF that offers nothing to
-        ``target``, or a file (catalog included) that the INF names and that is not there.
+        Raises UsageError for no folder, no INF or several, and as :meth:`read`.
         """
-        inf_path = _only_inf(folder)
+        return cls.read(_only_inf(folder), target)
+
+    @classmethod
+    def read(cls, inf_path: Path, target: Target = THIS_WINDOWS) -> Package:
+        """Read the package of one INF; its files lie beside it or below.
+
+        Raises UsageError, naming file and line: an INF that cannot be understood or offers nothing to ``target``, or a
+        file (catalog included) that the INF names and that is not there.
+        """
+        folder = inf_path.parent
         inf = Inf.read(inf_path)
         released, version = inf.driver_version
         offered = models.read(inf, target)
@@ -91,8 +102,13 @@ class Package:
             provider=inf.provider, date=released, version=version,
             hardware_ids=tuple(dict.fromkeys(model.hardware_id.upper() for model in offered)),
             service=service.name if service else "", driver=service.image_name if service else "",
-            keywords=settings.read(chosen.registry),
+            install=chosen,
         )  # fmt: skip
+
+    @property
+    def keywords(self) -> tuple[settings.Keyword, ...]:
+        """Advanced properties that the first model offers, in the order of the INF."""
+        return settings.read(self.install.registry)
 
     @property
     def driver_file(self) -> PackageFile:
