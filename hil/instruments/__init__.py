@@ -1,0 +1,36 @@
+"""Instruments: roles that the bench knows, families that play them, and the guarded VISA session below."""
+
+from hil.instruments.opening import family_named, open_instrument
+from hil.instruments.roles import (
+    Button,
+    Cable,
+    Identity,
+    Meter,
+    Outlet,
+    OutOfBand,
+    Power,
+    Role,
+    Slot,
+    Supply,
+    Switch,
+    UsbPort,
+    Witness,
+)
+
+__all__ = [
+    "Button",
+    "Cable",
+    "Identity",
+    "Meter",
+    "OutOfBand",
+    "Outlet",
+    "Power",
+    "Role",
+    "Slot",
+    "Supply",
+    "Switch",
+    "UsbPort",
+    "Witness",
+    "family_named",
+    "open_instrument",
+]

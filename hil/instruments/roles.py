@@ -120,6 +120,9 @@ class Meter(Role, Protocol):
 
     def wait_above(self, limit_w: float, timeout_s: float) -> float: ...
 
+    def stays_below(self, limit_w: float, seconds: float) -> Power:
+        """Watch for ``seconds``; DutError when any reading reaches ``limit_w``."""
+
 
 @runtime_checkable
 class Supply(Role, Protocol):

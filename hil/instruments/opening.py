@@ -1,0 +1,67 @@
+"""From an entry of the testbed to an instrument that was proven to be the right one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hil.errors import UsageError
+from hil.instruments.families import FAMILIES, Family
+from hil.instruments.scpi import ScpiContact, ScpiPowerMeter, open_session
+from hil.instruments.switching import RelayButton, SwitchedCable, SwitchedOutlet, SwitchedSlot, Switching, Timing
+from hil.journal import Journal
+from hil.testbed.model import Instrument
+
+_SWITCHED: dict[str, Callable[..., Switching]] = {
+    "outlet": SwitchedOutlet, "slot": SwitchedSlot, "cable": SwitchedCable, "button": RelayButton,
+    "usb_port": SwitchedOutlet, "out_of_band": SwitchedOutlet,
+}  # fmt: skip
+
+
+def family_named(name: str) -> Family:
+    """Raises UsageError with the nearest name when there is no such family."""
+    found = {family.name: family for family in FAMILIES}
+    if name in found:
+        return found[name]
+    near = difflib.get_close_matches(name, found, n=1)
+    raise UsageError(
+        f"an instrument family named {name!r}", seen=f"perhaps {near[0]!r}" if near else "none like it",
+        next_step="`hil instruments` lists the families",
+    )  # fmt: skip
+
+
+def open_instrument(name: str, spec: Instrument, journal: Journal, *, state_dir: Path | None = None) -> Any:
+    """The role object for ``spec`` (see :mod:`hil.instruments.roles`), connected and identified.
+
+    Raises UsageError when the family does not exist or cannot play the role, BenchError when another instrument answers
+    at the address, or none.
+    """
+    family = family_named(spec.family)
+    if spec.role not in family.roles:
+        raise UsageError(
+            f"{name} as {spec.role}", seen=f"{family.name} can be {', '.join(family.roles)}",
+            next_step="`hil instruments` lists families and roles",
+        )  # fmt: skip
+    opened = _build(name, spec, family, journal, state_dir)
+    try:
+        with journal.span("instrument", f"{name}: identify", family=family.name, resource=spec.resource) as outcome:
+            outcome["identity"] = str(opened.identity)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _build(name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None) -> Any:
+    if family.meter is not None:
+        setup = tuple(message.format(channel=spec.channel) for message in family.meter.setup)
+        manners = replace(family.manners, prepare=family.manners.prepare + setup)
+        return ScpiPowerMeter(name, open_session(name, spec, journal, manners), family.meter, spec.channel, journal)
+    assert family.switch is not None
+    contact = ScpiContact(open_session(name, spec, journal, family.manners), family.switch, spec.channel)
+    timing = Timing(settle_s=spec.settle_s, min_off_s=spec.min_off_s)
+    key = f"{spec.resource} {spec.channel}"
+    return _SWITCHED[spec.role](name, contact, journal, timing, key=key, state_dir=state_dir)

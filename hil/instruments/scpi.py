@@ -1,0 +1,182 @@
+"""Families that speak SCPI, as tables. A new one needs an entry in :mod:`hil.instruments.families` and a test, no code."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from hil.clock import Deadline, now_s
+from hil.errors import BenchError, DutError
+from hil.instruments.roles import Identity, Power, Switch
+from hil.instruments.session import InstrumentRefused, Manners, Session
+from hil.journal import Journal
+from hil.testbed.model import Instrument
+from hil.wait import pause
+
+_ON, _OFF = {"1", "ON"}, {"0", "OFF"}
+_NO_NUMBER = 9.9e37
+"""SCPI-99 volume 1, 7.2.1.4 and .5: 9.9E37 stands for infinity, 9.91E37 for not a number."""
+
+
+@dataclass(frozen=True)
+class ScpiSwitch:
+    """Messages that switch ``{channel}``. ``settled`` is a query that is answered when the relay has moved.
+
+    The answer to ``read`` is one boolean, or several joined by ``;``: all on is on, any off is off, else unknown.
+    With ``status_bit`` it is a hexadecimal word in which that bit, counted up by the channel number, means on.
+    """
+
+    on: str
+    off: str
+    read: str
+    settled: str = ""
+    status_bit: int | None = None
+
+
+@dataclass(frozen=True)
+class ScpiMeter:
+    """``read`` gives watts; ``refresh_s`` is how often the instrument has a new value; ``setup`` is sent once."""
+
+    read: str
+    refresh_s: float
+    setup: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScpiSupply:
+    """Set points and readings of ``{channel}``, beside its :class:`ScpiSwitch`."""
+
+    volts: str
+    amps: str
+    read_volts: str
+    read_amps: str
+
+
+def open_session(name: str, spec: Instrument, journal: Journal, manners: Manners) -> Session:
+    return Session(name, spec.resource, journal, timeout_s=spec.timeout_s, serial=spec.serial, manners=manners)
+
+
+class ScpiContact:
+    """A channel of an instrument as a contact."""
+
+    def __init__(self, session: Session, table: ScpiSwitch, channel: str) -> None:
+        self._session, self._table, self._channel = session, table, channel
+
+    @property
+    def identity(self) -> Identity:
+        return self._session.identity
+
+    def read(self) -> Switch:
+        reply = self._session.query(self._table.read.format(channel=self._channel))
+        if self._table.status_bit is not None:
+            return self._from_status(reply)
+        words = [word.strip().upper() for word in reply.split(";")]
+        if any(word in _OFF for word in words):
+            return Switch.OFF
+        return Switch.ON if all(word in _ON for word in words) else Switch.UNKNOWN
+
+    def set(self, on: bool) -> None:
+        message = (self._table.on if on else self._table.off).format(channel=self._channel)
+        with self._session.transaction():
+            self._session.command(message)
+            if self._table.settled:
+                self._session.query(self._table.settled)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _from_status(self, reply: str) -> Switch:
+        if not re.fullmatch(r"0[xX][0-9A-Fa-f]+", reply.strip()):
+            return Switch.UNKNOWN
+        assert self._table.status_bit is not None
+        bit = self._table.status_bit + int(re.sub(r"\D", "", self._channel) or 1) - 1
+        return Switch.ON if int(reply, 16) >> bit & 1 else Switch.OFF
+
+
+class ScpiPowerMeter:
+    """Watts from a meter whose value changes only at its refresh rate."""
+
+    def __init__(self, name: str, session: Session, table: ScpiMeter, channel: str, journal: Journal) -> None:
+        self.name, self._session, self._table, self._channel = name, session, table, channel
+        self._journal = journal
+
+    @property
+    def identity(self) -> Identity:
+        return self._session.identity
+
+    def close(self) -> None:
+        self._session.close()
+
+    def read_w(self) -> float:
+        """The newest sample. NAN (a range being changed) is waited out; over-range raises BenchError."""
+        deadline = Deadline(self._session.timeout_s + 4 * self._table.refresh_s)
+        while math.isnan(watts := self._sample()):
+            if deadline.expired:
+                raise BenchError(
+                    f"a reading of {self.name}", seen="NAN", where=self._session.where, tried=f"{deadline.timeout_s:g} s",
+                    next_step="check the wiring and that the element measures",
+                )  # fmt: skip
+            pause(self._table.refresh_s, why=f"{self.name} has no value yet")
+        if math.isinf(watts):
+            raise BenchError(
+                f"a reading of {self.name}", seen="over range", where=self._session.where,
+                next_step="choose a higher range, or auto range",
+            )  # fmt: skip
+        return watts
+
+    def measure(self, seconds: float) -> Power:
+        deadline, good, rejected = Deadline(seconds), list[float](), 0
+        with self._journal.span("instrument", f"{self.name}: measure", seconds=seconds) as outcome:
+            while not deadline.expired or not good:
+                started_s = now_s()
+                watts = self._sample()
+                if math.isfinite(watts):
+                    good.append(watts)
+                else:
+                    rejected += 1
+                    if not good and deadline.elapsed_s > seconds + 10 * self._table.refresh_s:
+                        raise BenchError(f"readings of {self.name}", seen=f"{rejected} without a number",
+                                         where=self._session.where)  # fmt: skip
+                pause(max(0.0, self._table.refresh_s - (now_s() - started_s)), why="next refresh")
+            power = Power(sum(good) / len(good), min(good), max(good), len(good), rejected)
+            outcome["power"] = power
+        return power
+
+    def wait_below(self, limit_w: float, timeout_s: float) -> float:
+        return self._wait(timeout_s, f"below {limit_w:g} W", least_w=-math.inf, most_w=limit_w)
+
+    def wait_above(self, limit_w: float, timeout_s: float) -> float:
+        return self._wait(timeout_s, f"above {limit_w:g} W", least_w=limit_w, most_w=math.inf)
+
+    def stays_below(self, limit_w: float, seconds: float) -> Power:
+        """Watch for ``seconds``; raises DutError when any reading reaches ``limit_w``."""
+        power = self.measure(seconds)
+        if power.most_w >= limit_w:
+            raise DutError(
+                f"power below {limit_w:g} W for {seconds:g} s", seen=f"{power.most_w:.3g} W", where=self._session.where
+            )
+        return power
+
+    def _sample(self) -> float:
+        reply = self._session.query(self._table.read.format(channel=self._channel)).strip()
+        try:
+            watts = float(reply)
+        except ValueError as error:
+            raise InstrumentRefused(
+                f"watts from {self.name}", seen=repr(reply), where=self._session.where
+            ) from error
+        if abs(watts) >= _NO_NUMBER:
+            return math.nan if abs(watts) > 1.0005 * _NO_NUMBER else math.inf
+        return watts
+
+    def _wait(self, timeout_s: float, what: str, *, least_w: float, most_w: float) -> float:
+        deadline = Deadline(timeout_s)
+        with self._journal.span("wait", f"{self.name} {what}", timeout_s=timeout_s):
+            while not least_w < (watts := self.read_w()) < most_w:
+                if deadline.expired:
+                    raise BenchError(
+                        f"power {what} within {timeout_s:g} s", seen=f"{watts:.3g} W", where=self._session.where
+                    )
+                pause(min(self._table.refresh_s, 0.1), why="next refresh")
+        return watts

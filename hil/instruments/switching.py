@@ -1,0 +1,221 @@
+"""How anything is switched: read, set, settle, read back, wait for the effect; each step timed on the journal.
+
+A family gives a :class:`Contact`; the roles that the bench knows are thin names over :class:`Switching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hil.clock import Deadline
+from hil.errors import BenchError
+from hil.instruments.off_time import OffTime
+from hil.instruments.roles import Identity, Switch, Witness
+from hil.instruments.session import InstrumentLost
+from hil.journal import Journal
+from hil.wait import pause, wait_until
+
+WITNESS_TIMEOUT_S = 10.0
+_TRIES = 3
+
+
+class Contact(Protocol):
+    """One switchable thing as its family reaches it. ``read`` may answer UNKNOWN; ``set`` returns when accepted."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    def read(self) -> Switch: ...
+
+    def set(self, on: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the switched thing needs, in seconds: after the relay moved, until it must read back, without power."""
+
+    settle_s: float = 0.0
+    confirm_s: float = 5.0
+    min_off_s: float = 0.0
+
+
+class Switching:
+    """One contact, switched with proof. Safe to call again: a set to where the contact stands moves nothing."""
+
+    def __init__(
+        self, name: str, contact: Contact, journal: Journal, timing: Timing, *, key: str, state_dir: Path | None = None
+    ) -> None:
+        self.name, self._contact, self._journal, self._timing = name, contact, journal, timing
+        self._off_time = OffTime(key, timing.min_off_s, state_dir) if timing.min_off_s > 0 else None
+
+    @property
+    def identity(self) -> Identity:
+        return self._contact.identity
+
+    def state(self) -> Switch:
+        return self._read()
+
+    def close(self) -> None:
+        self._contact.close()
+
+    def _switch(self, on: bool, verb: str, witness: Witness | None, *, again: bool) -> None:
+        """``again``: repeat the set on a fresh connection when one was lost in the middle (idempotent sets only)."""
+        wanted = Switch.ON if on else Switch.OFF
+        with self._journal.span("instrument", f"{self.name}: {verb}") as outcome:
+            outcome["before"] = before = self._read()
+            if before is not wanted:
+                self._wait_off_time(on)
+                self._move(on, wanted, verb, tries=_TRIES if again else 1)
+            if witness is not None:
+                self._wait_for_effect(witness, verb)
+
+    def _move(self, on: bool, wanted: Switch, verb: str, *, tries: int) -> None:
+        lost: InstrumentLost | None = None
+        for _ in range(tries):
+            try:
+                if lost is not None and self._contact.read() is wanted:
+                    break
+                if self._off_time is not None and not on:
+                    self._off_time.note()  # before, too: this process may die in between
+                with self._journal.span("instrument", f"{self.name}: set {wanted.value}"):
+                    self._contact.set(on)
+                break
+            except InstrumentLost as error:
+                lost = error
+        else:
+            assert lost is not None
+            raise BenchError(
+                f"{self.name} to {verb}", seen=f"connection lost ({tries} tries); its position is not known",
+                next_step="look at the instrument before going on", where=str(lost.where),
+            ) from lost  # fmt: skip
+        if self._off_time is not None and not on:
+            self._off_time.note()
+        if self._timing.settle_s:
+            pause(self._timing.settle_s, why=f"{self.name} settles", journal=self._journal)
+        self._read_back(wanted, verb)
+        if lost is not None:  # the lost message may still be acted upon by an instrument that was frozen
+            pause(max(self._timing.settle_s, 0.1), why=f"{self.name} lost its connection: reading twice")
+            self._read_back(wanted, verb)
+
+    def _read(self) -> Switch:
+        """A read may always be repeated: the connection that fails is often one that idled too long."""
+        try:
+            return self._contact.read()
+        except InstrumentLost:
+            return self._contact.read()
+
+    def _read_back(self, wanted: Switch, verb: str) -> None:
+        deadline = Deadline(self._timing.confirm_s)
+        with self._journal.span("instrument", f"{self.name}: read back") as outcome:
+            while (seen := self._read()) is not wanted:
+                if deadline.expired:
+                    raise BenchError(
+                        f"{self.name} to {verb}", seen=f"it reads back {seen.value}", where=str(self.identity),
+                        tried=f"for {self._timing.confirm_s:g} s", next_step="look at the instrument before going on",
+                    )  # fmt: skip
+                pause(0.01, why="position reads back late")
+            outcome["position"] = seen
+
+    def _wait_for_effect(self, witness: Witness, verb: str) -> None:
+        wait_until(
+            witness, what=f"the effect of {self.name} {verb}", timeout_s=WITNESS_TIMEOUT_S, interval_s=0.005,
+            journal=self._journal, where=str(self.identity),
+            next_step=f"{self.name} says it did: check the wiring and the contact, which may be welded or dead",
+        )  # fmt: skip
+
+    def _wait_off_time(self, on: bool) -> None:
+        if on and self._off_time is not None and (remaining_s := self._off_time.remaining_s()) > 0:
+            pause(remaining_s, why=f"{self.name}: minimum off time", journal=self._journal)
+
+
+class SwitchedOutlet(Switching):
+    """Also a supply's output, a port of a hub or a management controller: whatever is on or off."""
+
+    def on(self, witness: Witness | None = None) -> None:
+        self._switch(True, "on", witness, again=True)
+
+    def off(self, witness: Witness | None = None) -> None:
+        self._switch(False, "off", witness, again=True)
+
+    def cycle(self, off_s: float = 5.0) -> None:
+        self.off()
+        pause(off_s, why=f"{self.name}: time without power", journal=self._journal)
+        self.on()
+
+
+class SwitchedSlot(Switching):
+    """A pull is an event of its own: when the connection is lost in the middle it is not made a second time."""
+
+    def pull(self, witness: Witness | None = None) -> None:
+        self._switch(False, "pull", witness, again=False)
+
+    def plug(self, witness: Witness | None = None) -> None:
+        self._switch(True, "plug", witness, again=False)
+
+
+class SwitchedCable(Switching):
+    def disconnect(self, witness: Witness | None = None) -> None:
+        self._switch(False, "disconnect", witness, again=True)
+
+    def connect(self, witness: Witness | None = None) -> None:
+        self._switch(True, "connect", witness, again=True)
+
+
+class RelayButton(Switching):
+    """The front panel's power button, bridged by a relay."""
+
+    def press(self, seconds: float = 0.3) -> None:
+        """A press is never repeated, its release always is: a button that stays down is a forced power-off."""
+        if self.state() is Switch.ON:
+            raise BenchError(f"{self.name} released before it is pressed", seen="held down", where=str(self.identity))
+        with self._journal.span("instrument", f"{self.name}: press", seconds=seconds):
+            try:
+                self._switch(True, "press", None, again=False)
+                pause(seconds, why=f"{self.name} held")
+            finally:
+                self.release()
+
+    def release(self) -> None:
+        self._switch(False, "release", None, again=True)
+
+    off = release
+    """The rest position of a button."""
+
+
+class Feeds:
+    """All feeds of one machine as one outlet: off when all are off, on when all are on, unknown in between."""
+
+    def __init__(self, name: str, feeds: Sequence[SwitchedOutlet]) -> None:
+        self.name, self._feeds = name, tuple(feeds)
+
+    @property
+    def identity(self) -> Identity:
+        return self._feeds[0].identity
+
+    def state(self) -> Switch:
+        found = {feed.state() for feed in self._feeds}
+        return found.pop() if len(found) == 1 else Switch.UNKNOWN
+
+    def on(self, witness: Witness | None = None) -> None:
+        for feed in self._feeds[:-1]:
+            feed.on()
+        self._feeds[-1].on(witness)
+
+    def off(self, witness: Witness | None = None) -> None:
+        for feed in self._feeds[:-1]:
+            feed.off()
+        self._feeds[-1].off(witness)
+
+    def cycle(self, off_s: float = 5.0) -> None:
+        self.off()
+        pause(off_s, why=f"{self.name}: time without power")
+        self.on()
+
+    def close(self) -> None:
+        for feed in self._feeds:
+            feed.close()
