@@ -1,13 +1,37 @@
-"""The machine's power: what mains, button, slot, cable and wake frames do to it, and what it draws."""
+"""The machine's power: what mains, button, slot, cable and wake frames do to it, and what it draws.
+
+Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; timers that a
+client sets (a wake timer, shutdown /t) run in true seconds, as the client's clock counts them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from hil.virtual.windows import power_events as report
+from hil.virtual.windows.crash import Bugcheck
+from hil.virtual.windows.power_events import Dirty, Sleep, WakeSource
+from hil.virtual.windows.wake import is_magic_packet
+from hil.wait import async_pause
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
+
+BOOT_S, FIRMWARE_SHARE = 20.0, 0.3
+SHUTDOWN_S, DUMP_S = 5.0, 8.0
+SLEEP_S = {"S3": 2.0, "S4": 8.0}
+RESUME_S, HIBERNATE_RESUME_S, TROUBLESHOOTER_S = 1.5, 12.0, 1.5
+CLOCK_STOPS_S = 1.0
+"""From the record of going to sleep to the last tick before it: the stamp that Kernel-Power 107 will carry."""
+HARD_OFF_S = 4.0
+
+WATTS = {"off": 0.8, "booting": 54.0, "on": 31.0, "asleep": 2.1, "hibernated": 0.9, "bugchecked": 47.0}
+NIC_WATTS, LOAD_WATTS = 1.4, 11.0
+"""What a fitted NIC adds, and a fully loaded link (both directions)."""
 
 
 class Power(Enum):
@@ -25,43 +49,286 @@ Watcher = Callable[[Power, Power], None]
 class VirtualMachine:
     """Every method is called on the loop's thread and returns at once; what takes time goes on in a task."""
 
-    power: Power
-    mains: bool
-    slot: bool
-    """The NIC is in its slot (or port)."""
-    cable: bool
+    def __init__(self, bench: VirtualBench) -> None:
+        self.bench = bench
+        self.power = Power.OFF
+        self.mains, self.slot, self.cable = True, True, True
+        self.hung = False
+        self.shutdown_pending = False
+        self._waking = False
+        self._transition: asyncio.Task[None] | None = None
+        self._timers: set[asyncio.Task[None]] = set()
+        self._watchers: list[Watcher] = []
+        self._sleep: Sleep | None = None
+        self._dirty: Dirty | None = None
 
-    def __init__(self, bench: VirtualBench) -> None: ...
+    # from outside: the instruments
 
     def set_mains(self, on: bool) -> None:
         """The outlet's contact. Firmware is set to power on when mains return."""
+        if on == self.mains:
+            return
+        self.mains = on
+        if not on:
+            self._lose_power()
+        elif self.power is Power.HIBERNATED:
+            self._go(self._resume(WakeSource(report.WAKE_UNKNOWN)))
+        elif self.power is Power.OFF:
+            self._go(self._boot("power"))
 
     def press_button(self, seconds: float) -> None:
         """Short: switch on, wake, or shut down cleanly. Over 4 s: hard off."""
+        if not self.mains:
+            return
+        if seconds >= HARD_OFF_S:
+            self._lose_power(long_press=True)
+            if self.power is Power.HIBERNATED:
+                return
+            self._become(Power.OFF)
+        elif self.power is Power.OFF:
+            self._go(self._boot("power"))
+        elif self.power in (Power.ASLEEP, Power.HIBERNATED):
+            self._wake(WakeSource(report.WAKE_BUTTON))
+        elif self.power is Power.ON and not self.hung:
+            process = rf"C:\Windows\System32\winlogon.exe ({self.bench.windows.computer_name})"
+            self.request_shutdown(restart=False, process=process, reason="No title for this reason could be found")
 
     def set_slot(self, present: bool) -> None:
         """Pull the NIC out under power, or put it back."""
+        if present == self.slot:
+            return
+        self.slot = present
+        self._relink()
+        if self.power is Power.ON and not self.hung:
+            self.bench.windows.devices.slot_changed(present)
 
     def set_cable(self, connected: bool) -> None:
         """The link breaker between the NIC and its partner."""
+        if connected != self.cable:
+            self.cable = connected
+            self._relink()
+            self.bench.windows.devices.cable_changed(connected)
 
     def wake_frame(self, frame: bytes) -> None:
-        """A frame that reached the sleeping NIC."""
+        """A frame that reached the sleeping NIC (which listens only when it is armed)."""
+        if self.power not in (Power.ASLEEP, Power.HIBERNATED) or self._waking or not (self.slot and self.cable):
+            return
+        adapter = next((found for found in self.bench.windows.devices.adapters if found.port.under_test), None)
+        if adapter and self.bench.faults.wakes(is_magic_packet(frame, adapter.mac), frame=frame):
+            text, instance_id = adapter.description, adapter.node.instance_id
+            self._wake(WakeSource(report.WAKE_DEVICE, text, instance_id))
 
     def watts(self) -> float:
         """What the machine draws from the outlet now."""
+        if not self.mains:
+            return 0.0
+        state = "booting" if self._waking else self.power.value
+        drawn = WATTS[state]
+        if self.power is Power.ON:
+            drawn += NIC_WATTS if self.slot else 0.0
+            nic = self.bench.nic
+            drawn += LOAD_WATTS * min(1.0, nic.load_mbps() / (2 * self.bench.config.link_mbps)) if nic else 0.0
+        return drawn
 
     def subscribe(self, watcher: Watcher) -> None:
         """Call ``watcher(old, new)`` after each change of :attr:`power`."""
+        self._watchers.append(watcher)
 
-    def request_sleep(self, state: Literal["S3", "S4"], *, wake_after_s: float = 0.0, delay_s: float = 0.5) -> None:
-        """Sleep as SetSuspendState does; a wake timer when ``wake_after_s`` is above 0 (true seconds, not scaled)."""
+    # from inside: Windows
 
-    def request_shutdown(self, *, restart: bool, delay_s: float = 0.0, comment: str = "") -> None:
-        """As shutdown.exe /s or /r /t."""
+    def start(self) -> Coroutine[Any, Any, None]:
+        """The first boot, before anybody looks: takes no time and leaves no trace of an earlier life."""
+        return self._boot("power", first=True)
+
+    def request_sleep(
+        self, state: Literal["S3", "S4"], *, wake_after_s: float = 0.0, delay_s: float = 0.5, caller: str
+    ) -> None:
+        """Sleep as SetSuspendState does, after ``delay_s``; the wake timer, if above 0, runs from now."""
+        wake_at = self.bench.windows.now() + timedelta(seconds=wake_after_s) if wake_after_s > 0 else None
+        self._later(delay_s, lambda: self._when_on(self._fall_asleep, state, wake_at, caller))
+
+    def request_shutdown(
+        self, *, restart: bool, delay_s: float = 0.0, process: str, reason: str, code: str = "0x500ff", comment: str = ""
+    ) -> None:
+        """As shutdown.exe /s or /r /t; ``shutdown_pending`` until it begins or :meth:`abort_shutdown`."""
+        windows = self.bench.windows
+        report.shutdown_asked(windows, process, reason, code, restart=restart, comment=comment)
+        self.shutdown_pending = True
+        self._later(delay_s, lambda: self._when_on(self._shut_down, restart))
+
+    def abort_shutdown(self) -> bool:
+        """False when none was pending."""
+        pending, self.shutdown_pending = self.shutdown_pending, False
+        return pending
 
     def bugcheck(self, code: int, parameters: tuple[int, int, int, int]) -> None:
         """Stop with a bugcheck; dump and automatic restart as CrashControl says."""
+        if self.power not in (Power.ON, Power.ASLEEP):
+            return
+        windows = self.bench.windows
+        up_s = (windows.now() - windows.last_boot).total_seconds()
+        bugcheck = Bugcheck(code, parameters, windows.now(), up_s)
+        self._stop_everything()
+        self._dirty = Dirty(bugcheck)
+        self._become(Power.BUGCHECKED)
+        self._go(self._crash(bugcheck))
 
     def hang(self) -> None:
         """Stop answering without a bugcheck, until power is cut."""
+        self.hung = True
+        self._stop_everything()
+
+    # transitions, one at a time
+
+    async def _boot(self, reason: str, *, first: bool = False) -> None:
+        windows, scale = self.bench.windows, self.bench.scale
+        seconds = 0.0 if first else self.bench.faults.boot_s(BOOT_S, reason=reason)
+        self._become(Power.BOOTING)
+        await async_pause(scale(seconds * FIRMWARE_SHARE))
+        dirty, self._dirty = self._dirty, None
+        self.hung = self.shutdown_pending = False
+        windows.kernel_starts(dirty, first=first)
+        await async_pause(scale(seconds * (1 - FIRMWARE_SHARE)))
+        await windows.services_start()
+        self._become(Power.ON)
+        if self.bench.ssh and not first:
+            self.bench.ssh.reset()
+            await self.bench.ssh.listen_again()
+
+    async def _shut_down(self, restart: bool) -> None:
+        if not self.shutdown_pending:
+            return
+        self.shutdown_pending = False
+        report.shutting_down(self.bench.windows, restart=restart)
+        await async_pause(self.bench.scale(SHUTDOWN_S))
+        self._end_everything()
+        if restart:
+            await self._boot("restart")
+        else:
+            self._become(Power.OFF)
+
+    async def _fall_asleep(self, state: Literal["S3", "S4"], wake_at: datetime | None, caller: str) -> None:
+        windows, bench = self.bench.windows, self.bench
+        sleep = Sleep(state, caller, windows.now(), wake_at)
+        report.asked_to_sleep(windows, sleep)
+        if not bench.faults.sleeps(True, state=state):
+            windows.refuse_sleep()
+            return
+        report.falls_asleep(windows, sleep, windows.sleep_count)
+        windows.sleep_count += 1
+        self._sleep = sleep
+        windows.devices.sleep(windows.sleep_count)
+        if bench.ssh:
+            bench.ssh.stall()
+        if bench.nic:
+            bench.nic.freeze()
+        await async_pause(bench.scale(SLEEP_S[state]))
+        self._become(Power.ASLEEP if state == "S3" else Power.HIBERNATED)
+        if wake_at:
+            left_s = (wake_at - windows.now()).total_seconds()
+            self._later(max(0.0, left_s), lambda: self._timer_expires(sleep))
+
+    def _timer_expires(self, sleep: Sleep) -> None:
+        if sleep is self._sleep:
+            self._wake(WakeSource(report.WAKE_TIMER, sleep.caller))
+
+    def _wake(self, source: WakeSource) -> None:
+        if self.mains and not self._waking:
+            self._go(self._resume(source))
+
+    async def _resume(self, source: WakeSource) -> None:
+        windows, bench, sleep = self.bench.windows, self.bench, self._sleep
+        assert sleep is not None, "only a sleeping machine resumes"
+        self._waking = True
+        woken = windows.now()
+        if sleep.state == "S4":
+            seconds = bench.faults.boot_s(HIBERNATE_RESUME_S, reason="hibernate")
+            self._become(Power.BOOTING)
+        else:
+            seconds = bench.faults.resume_s(RESUME_S)
+        await async_pause(bench.scale(seconds))
+        frozen_at = min(sleep.entered + timedelta(seconds=bench.scale(CLOCK_STOPS_S)), windows.now())
+        report.resumed(windows, sleep, frozen_at)
+        self._waking, self._sleep = False, None
+        windows.last_wake = WakeSource(source.kind, source.text, source.instance_id, woken)
+        self._become(Power.ON)
+        if bench.nic:
+            bench.nic.thaw()
+        await windows.devices.resume()
+        if bench.ssh:
+            bench.ssh.resume()
+        await async_pause(bench.scale(TROUBLESHOOTER_S))
+        report.returned(windows, sleep, woken, source, int(seconds * 1000))
+
+    async def _crash(self, bugcheck: Bugcheck) -> None:
+        crash_control = self.bench.windows.crash_control
+        await async_pause(self.bench.scale(DUMP_S))
+        crash_control.keep(bugcheck)
+        if crash_control.restarts:
+            self.bench.windows.power_lost()
+            if self.bench.nic:
+                self.bench.nic.kill_all()
+            await self._boot("crash")
+
+    def _lose_power(self, *, long_press: bool = False) -> None:
+        """Current is gone, or the button was held: nothing is written, memory is lost, hibernation stays on disk."""
+        if self.power is Power.HIBERNATED and not self._waking:
+            return
+        if self.power is not Power.OFF:
+            bugcheck = self._dirty.bugcheck if self._dirty else None
+            self._dirty = Dirty(bugcheck, asleep=self.power is Power.ASLEEP or self._sleep is not None, long_press=long_press)
+        self._end_everything()
+        self._become(Power.OFF)
+
+    def _end_everything(self) -> None:
+        """Connections are reset, programs and drivers are gone, timers do not fire."""
+        running = asyncio.current_task()
+        for task in (*self._timers, self._transition):
+            if task and task is not running:
+                task.cancel()
+        self._waking = self.hung = self.shutdown_pending = False
+        self._sleep = None
+        self.bench.windows.power_lost()
+        if self.bench.ssh:
+            self.bench.ssh.reset()
+        if self.bench.nic:
+            self.bench.nic.kill_all()
+
+    def _stop_everything(self) -> None:
+        """The processors stand still: no FIN, no answer, the link drops."""
+        if self.bench.ssh:
+            self.bench.ssh.stall()
+        if self.bench.nic:
+            self.bench.nic.freeze()
+            self.bench.nic.suspend(False)
+
+    def _relink(self) -> None:
+        if self.bench.nic:
+            self.bench.nic.set_link(self.cable and self.slot)
+
+    def _become(self, power: Power) -> None:
+        old, self.power = self.power, power
+        if old is not power:
+            for watcher in tuple(self._watchers):
+                watcher(old, power)
+
+    def _go(self, transition: Coroutine[Any, Any, None]) -> None:
+        """Begin a transition; the one under way, if any, ends here."""
+        running = asyncio.current_task()
+        if self._transition and self._transition is not running:
+            self._transition.cancel()
+        self._transition = self.bench.loop.create_task(transition)
+
+    def _when_on(self, begin: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        """Begin what only a running Windows can begin; otherwise nothing."""
+        if self.power is Power.ON and not self.hung:
+            self._go(begin(*arguments))
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        async def wait() -> None:
+            await async_pause(delay_s)
+            action()
+
+        task = self.bench.loop.create_task(wait())
+        self._timers.add(task)
+        task.add_done_callback(self._timers.discard)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
+from hil.virtual.nic import Offloads
 from hil.virtual.windows import settings as advanced
 from hil.virtual.windows.settings import Setting
 from hil.wait import async_pause
@@ -53,6 +54,7 @@ class Adapter:
     """The devnode may wake the machine (powercfg /deviceenablewake)."""
     may_turn_off: bool = True
     _negotiation: asyncio.Task[None] | None = None
+    _plugged: tuple[str, int, Offloads] | None = None
 
     def __post_init__(self) -> None:
         self.guid = "{" + str(uuid5(_NAMESPACE, f"{self.node.instance_id}/{self.luid_index}")).upper() + "}"
@@ -102,14 +104,14 @@ class Adapter:
         self.mac = faults.mac(address, reason=reason) if faults else address
         if self.nic and faults:
             self.nic.set_rate(faults.link_mbps(float(self.link_mbps), reason=reason))
-            self.nic.plug(self.mac, self.mtu, self._offloads())
+            self._plug()
             self.windows.network.apply(self)
         self.negotiate()
 
     def stopped(self) -> None:
         """Halted or gone: the stack loses the interface at once."""
         self._stop_negotiation()
-        self.link_up = False
+        self.link_up, self._plugged = False, None
         if self.nic:
             self.nic.unplug()
 
@@ -154,14 +156,19 @@ class Adapter:
             if values.get(keyword, setting.value) != setting.value:
                 advanced.write(self.windows.registry, self.node.driver_key, keyword, values[keyword])
 
-    def _offloads(self) -> object:
-        from hil.virtual.nic import Offloads
-
-        return Offloads(
-            checksum=self.value("*TCPChecksumOffloadIPv4", "3") != "0",
-            lso_v4=self.value("*LsoV2IPv4", "0") == "1",
-            lso_v6=self.value("*LsoV2IPv6", "0") == "1",
+    def _plug(self) -> None:
+        """Make the stack's interface; one that is unchanged (a resume) keeps its sockets."""
+        values = {name: found.value for name, found in self.settings.items()}
+        offloads = Offloads(
+            checksum=values.get("*TCPChecksumOffloadIPv4", "3") != "0",
+            lso_v4=values.get("*LsoV2IPv4", "0") == "1",
+            lso_v6=values.get("*LsoV2IPv6", "0") == "1",
         )
+        wanted = (self.mac, self.mtu, offloads)
+        if self.nic and self._plugged != wanted:
+            self.nic.unplug()
+            self.nic.plug(*wanted)
+            self._plugged = wanted
 
     # what it reports
 

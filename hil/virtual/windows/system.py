@@ -1,46 +1,66 @@
-"""The running Windows: its parts, its boot, and the doors through which SSH reaches it."""
+"""The running Windows: its parts, and how they live through boot, sleep and loss of power."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hil.clock import utc_now
+from hil.virtual.windows import device_events
+from hil.virtual.windows import power_events as report
+from hil.virtual.windows.boot_options import BootOptions
+from hil.virtual.windows.crash import CrashControl
+from hil.virtual.windows.devices import Devices
+from hil.virtual.windows.driver_store import DriverStore
+from hil.virtual.windows.event_log import EventLog
+from hil.virtual.windows.files import Files
+from hil.virtual.windows.inventory import POWER_KEY, furnish
+from hil.virtual.windows.memory import Memory
+from hil.virtual.windows.network import Network
+from hil.virtual.windows.registry import Registry
+from hil.virtual.windows.services import Services
+from hil.virtual.windows.trust import Certificates
+from hil.virtual.windows.verifier import Verifier
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
-    from hil.virtual.windows.boot_options import BootOptions
-    from hil.virtual.windows.devices import Devices
-    from hil.virtual.windows.driver_store import DriverStore
-    from hil.virtual.windows.event_log import EventLog
-    from hil.virtual.windows.files import Files
-    from hil.virtual.windows.registry import Registry
-    from hil.virtual.windows.services import Services
-    from hil.virtual.windows.trust import Certificates
-    from hil.virtual.windows.verifier import Verifier
+    from hil.virtual.windows.power_events import Dirty, WakeSource
+    from hil.virtual.windows.state import BoundDriver, Devnode
+
+CLOCK_OFFSET = timedelta(milliseconds=-180)
+"""The machine's clock is never that of the controller."""
+REVISION = 2314
+"""UBR: the part of the version after the build."""
 
 
 class Windows:
-    """Windows 11 as the suites see it. Parts of the package side are built as ``Part(windows)``:
-    trust.Certificates, driver_store.DriverStore, boot_options.BootOptions, verifier.Verifier."""
+    """Windows 11 as the suites see it."""
 
-    bench: VirtualBench
-    user: str
-    computer_name: str
-    build: int
-    elevated: bool
-    files: Files
-    registry: Registry
-    services: Services
-    events: EventLog
-    devices: Devices
-    certificates: Certificates
-    driver_store: DriverStore
-    boot_options: BootOptions
-    verifier: Verifier
-    last_boot: datetime
-    clock_offset: timedelta
+    def __init__(self, bench: VirtualBench) -> None:
+        self.bench = bench
+        self.user, self.computer_name = "hil", "HIL-VM"
+        self.build, self.revision = bench.config.windows_build, REVISION
+        self.elevated = bench.config.elevated
+        self.clock_offset = CLOCK_OFFSET
+        self.last_boot = self.last_alive = self.now()
+        self.boot_id = itertools.count(41)
+        self.sleep_count = 0
+        self.last_wake: WakeSource | None = None
+        self._boot_actions: list[Callable[[], None]] = []
+        self.files = Files(bench.state_dir / "c")
+        self.registry = Registry()
+        self.services = Services(self.registry)
+        self.events = EventLog(self.build, self.now)
+        self.memory, self.network = Memory(), Network()
+        self.crash_control = CrashControl(self)
+        self.devices = Devices(self)
+        self.boot_options = BootOptions(self)
+        self.certificates = Certificates(self)
+        self.driver_store = DriverStore(self)
+        self.verifier = Verifier(self)
+        furnish(self)
 
     def now(self) -> datetime:
         """The machine's clock, UTC: the host's plus a small offset."""
@@ -48,3 +68,49 @@ class Windows:
 
     def at_boot(self, action: Callable[[], None]) -> None:
         """Run ``action`` early in every boot (not on resume): pending boot options, verifier settings, reboots owed."""
+        self._boot_actions.append(action)
+
+    @property
+    def hibernation(self) -> bool:
+        return self.registry.get(POWER_KEY, "HibernateEnabled", 1) == 1
+
+    # the machine's power, as Windows lives it
+
+    def kernel_starts(self, dirty: Dirty | None, *, first: bool) -> None:
+        """From nothing to a kernel: memory is fresh, the log tells of the boot and of what came before it."""
+        self.last_boot = self.now()
+        self.memory.booted()
+        self.network.booted()
+        self.sleep_count = 0
+        self.last_wake = None
+        for action in self._boot_actions:
+            action()
+        report.kernel_started(self, clean=dirty is None, boot_id=next(self.boot_id))
+        if dirty and not first:
+            report.dirty_boot(self, dirty, self.crash_control.save(), self.last_alive)
+
+    async def services_start(self) -> None:
+        """Devices, then services; the machine can be reached afterwards."""
+        await self.devices.boot()
+        self.services.booted()
+        report.log_service_started(self, self.now())
+
+    def power_lost(self) -> None:
+        self.last_alive = self.now()
+        self.devices.power_lost()
+
+    def refuse_sleep(self) -> None:
+        """A driver failed the power request: the machine stays on, and the log names the driver."""
+        adapter = next((found for found in self.devices.adapters if found.port.under_test), None)
+        if adapter and adapter.node.driver:
+            report.sleep_refused(self, rf"\Driver\{adapter.node.driver.service}", adapter.node.instance_id)
+
+    def best_driver(self, node: Devnode) -> BoundDriver | None:
+        """What the driver store has for a device that has none."""
+        return self.driver_store.best_driver(node)
+
+    def miniport_reset(self, reason: int, count: int) -> None:
+        """NDIS 10400 for the adapter under test: for faults that act by themselves."""
+        for adapter in self.devices.adapters:
+            if adapter.port.under_test:
+                device_events.reset(self.events, adapter, reason, count)

@@ -1,0 +1,17 @@
+"""Cmdlets of the virtual Windows, one module per PowerShell module."""
+
+from __future__ import annotations
+
+import importlib
+
+from hil.virtual.powershell import Module
+
+_NAMES = (
+    "core", "netadapter", "adapter_power", "nettcpip", "pnpdevice", "winevent", "cim", "service", "items",
+    "driver", "certificate", "hil_module",
+)  # fmt: skip
+
+
+def modules() -> tuple[Module, ...]:
+    """Every module that the machine has installed."""
+    return tuple(importlib.import_module(f"{__name__}.{name}").cmdlets for name in _NAMES)
