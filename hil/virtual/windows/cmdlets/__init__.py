@@ -8,7 +8,7 @@ from hil.virtual.powershell import Module
 
 _NAMES = (
     "core", "netadapter", "adapter_power", "nettcpip", "pnpdevice", "winevent", "cim", "service", "items",
-    "driver", "certificate", "hil_module",
+    "driver", "certificate", "signature", "secure_boot", "hil_module",
 )  # fmt: skip
 
 
