@@ -1,0 +1,49 @@
+"""``hil``: one module per command, each loading what it needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from hil.errors import ExitCode, HilError
+
+
+def main() -> None:
+    """Run the command line and exit by its outcome; an error of ours is one message, without a traceback."""
+    sys.exit(run_command())
+
+
+def run_command(arguments: list[str] | None = None) -> int:
+    """The exit code of a command line (that of the process, when none is given)."""
+    import typer
+
+    # typer may carry its own copy of click, so the base of its usage errors has no fixed home
+    refused: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+    try:
+        code = _app()(arguments, standalone_mode=False)
+    except HilError as error:
+        print(f"hil: {type(error).__name__}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except refused as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return int(ExitCode.INTERRUPTED)
+    # typer's word for Ctrl-C is 130
+    return int(ExitCode.INTERRUPTED) if code == 130 else int(code or 0)
+
+
+def _app() -> Any:
+    import typer
+
+    from hil.cli import check, doctor, faults, instruments, lab, provision, run
+
+    app, bench = (typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None) for _ in range(2))
+    app.callback(help="Hardware-in-the-loop tests of Windows NIC drivers.")(lambda: None)
+    bench.callback(help="Virtual benches.")(lambda: None)
+    bench.command()(lab.up)
+    app.command(context_settings=run.CONTEXT)(run.run)
+    app.add_typer(bench, name="lab")
+    for command in (check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments):
+        app.command()(command)
+    return app

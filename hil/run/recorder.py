@@ -61,6 +61,7 @@ class Recorder:
             current.verdict = Verdict.PASSED
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+            reason = f"known to fail: {report.wasxfail}" if hasattr(report, "wasxfail") else reason
             current.skip = current.item.stash.get(SKIP, None) or Skip(reason.removeprefix("Skipped: "))
             current.verdict = current.verdict or Verdict.SKIPPED
         if report.failed:

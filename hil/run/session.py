@@ -37,11 +37,10 @@ def activate(config: pytest.Config) -> None:
     progress = Progress(config, testbed.name)
     session = config.stash[SESSION] = Session(config, testbed, progress)
     config.add_cleanup(session.leave)
-    plugins = {
-        "fixtures": fixtures, "timer": TestTimer(config), "session": session, "gate": Gate(session), "progress": progress
-    }  # fmt: skip
-    for name, plugin in plugins.items():
-        config.pluginmanager.register(plugin, f"hil-{name}")
+    for plugin in (fixtures, TestTimer(config), session, Gate(session), progress):
+        config.pluginmanager.register(plugin)
+    # a warning of some library is no verdict on a driver
+    config.known_args_namespace.pythonwarnings = ["default", *(config.known_args_namespace.pythonwarnings or [])]
 
 
 def _one_process(config: pytest.Config) -> None:
@@ -149,7 +148,8 @@ class Session:
         except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
             self._conclude(item, error)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    # innermost: what the undo prints is captured too; the test's own time is over by then
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         problem: BaseException | None = None
         try:
@@ -159,6 +159,7 @@ class Session:
         self._conclude(item, problem)
 
     def _conclude(self, item: pytest.Item, problem: BaseException | None) -> None:
+        TestTimer.stop()
         verdict = self.the_run().aftermath(item, problem)
         if verdict is not None:
             raise verdict from verdict.__cause__

@@ -36,7 +36,7 @@ class TestTimer:
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool:
-        def stop(_number: int, _frame: FrameType | None) -> None:
+        def over(_number: int, _frame: FrameType | None) -> None:
             raise TestTimeout(
                 f"an end of the test within {settings.timeout:g} s",
                 seen="it was still running",
@@ -44,12 +44,16 @@ class TestTimer:
                 next_step="the journal tells what it waited for",
             )
 
-        signal.signal(signal.SIGALRM, stop)
+        signal.signal(signal.SIGALRM, over)
         signal.setitimer(signal.ITIMER_REAL, settings.timeout)
         return True
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_timeout_cancel_timer(self) -> bool:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        self.stop()
         return True
+
+    @staticmethod
+    def stop() -> None:
+        """The test is over, or being wound up."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
