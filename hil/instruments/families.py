@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hil.instruments.scpi import ScpiMeter, ScpiSupply, ScpiSwitch
 from hil.instruments.session import Manners
@@ -23,7 +23,7 @@ class Family:
     roles: tuple[str, ...]
     transports: tuple[str, ...]
     checked: str
-    manners: Manners = Manners()
+    manners: Manners = field(default_factory=Manners)
     switch: ScpiSwitch | None = None
     meter: ScpiMeter | None = None
     supply: ScpiSupply | None = None

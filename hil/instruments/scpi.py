@@ -1,4 +1,4 @@
-"""Families that speak SCPI, as tables. A new one needs an entry in :mod:`hil.instruments.families` and a test, no code."""
+"""Families that speak SCPI, as tables: a new one needs an entry in :mod:`hil.instruments.families`, no code."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ class ScpiPowerMeter:
         while math.isnan(watts := self._sample()):
             if deadline.expired:
                 raise BenchError(
-                    f"a reading of {self.name}", seen="NAN", where=self._session.where, tried=f"{deadline.timeout_s:g} s",
-                    next_step="check the wiring and that the element measures",
+                    f"a reading of {self.name}", seen="NAN", where=self._session.where,
+                    tried=f"{deadline.timeout_s:g} s", next_step="check the wiring and that the element measures",
                 )  # fmt: skip
             pause(self._table.refresh_s, why=f"{self.name} has no value yet")
         if math.isinf(watts):

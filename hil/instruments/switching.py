@@ -123,7 +123,7 @@ class Switching:
 
     def _wait_for_effect(self, witness: Witness, verb: str) -> None:
         wait_until(
-            witness, what=f"the effect of {self.name} {verb}", timeout_s=WITNESS_TIMEOUT_S, interval_s=0.005,
+            witness, what=f"the effect of {self.name} {verb}", timeout_s=WITNESS_TIMEOUT_S, interval_s=0.02,
             journal=self._journal, where=str(self.identity),
             next_step=f"{self.name} says it did: check the wiring and the contact, which may be welded or dead",
         )  # fmt: skip

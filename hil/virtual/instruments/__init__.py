@@ -1,4 +1,4 @@
-"""Instruments of the virtual bench: SCPI servers on loopback, coupled to the machine's power, slot, cable and button."""
+"""Instruments of the virtual bench: servers on loopback, coupled to the machine."""
 
 from hil.virtual.instruments.assembly import Instruments, MachinePort
 

@@ -1,0 +1,125 @@
+"""SCPI over a plain TCP socket: a line in, a line out, for any number of clients."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hil.virtual.instruments.device import ScpiDevice
+from hil.virtual.instruments.grammar import ScpiError
+from hil.wait import async_pause
+
+_LONGEST_MESSAGE_BYTES = 65536
+
+
+class Mishap(Enum):
+    """What happens to the next answer instead of its being sent whole and in time."""
+
+    SILENT = "silent"
+    HALF = "half"
+    FIN = "fin"
+    RST = "rst"
+    GARBAGE = "garbage"
+
+
+@dataclass
+class Habits:
+    """How an instrument behaves on its connections; a control port or a fault changes it while it runs."""
+
+    late_s: float = 0.0
+    one_client: bool = False
+    mishaps: deque[Mishap] = field(default_factory=deque)
+    thawed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.thawed.set()
+
+
+class SocketServer:
+    """Listens on an ephemeral loopback port. What it is sent while frozen it keeps, and acts on when thawed."""
+
+    def __init__(self, device: ScpiDevice) -> None:
+        self.device, self.habits = device, Habits()
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    @property
+    def resource(self) -> str:
+        """VISA resource name."""
+        return f"TCPIP::127.0.0.1::{self.port}::SOCKET"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=_LONGEST_MESSAGE_BYTES)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self.drop_clients()
+
+    async def drop_clients(self, *, reset: bool = False) -> None:
+        """End every connection, by FIN or by RST."""
+        for task, writer in list(self._clients.items()):
+            _hang_up(writer, reset=reset)
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if self.habits.one_client and self._clients:
+            _hang_up(writer, reset=True)
+            return
+        self._clients[task] = writer
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            await self._converse(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            return  # the client has gone, or the bench ends
+        finally:
+            del self._clients[task]
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError:
+                return
+            except asyncio.LimitOverrunError:
+                self.device.report(ScpiError(-363))
+                return
+            await self.habits.thawed.wait()
+            message = line.decode("ascii", errors="replace").strip()
+            reply = await self.device.execute(message) if message else None
+            if reply is not None and not await self._answer(writer, reply.encode("ascii", errors="replace") + b"\n"):
+                return
+
+    async def _answer(self, writer: asyncio.StreamWriter, reply: bytes) -> bool:
+        """False when the connection is not to go on."""
+        if self.habits.late_s:
+            await async_pause(self.habits.late_s)
+        mishap = self.habits.mishaps.popleft() if self.habits.mishaps else None
+        if mishap in (Mishap.FIN, Mishap.RST):
+            _hang_up(writer, reset=mishap is Mishap.RST)
+            return False
+        if mishap is Mishap.HALF:
+            reply = reply[: len(reply) // 2]
+        if mishap is Mishap.GARBAGE:
+            reply = b"\xff" + reply
+        if mishap is not Mishap.SILENT:
+            writer.write(reply)
+            await writer.drain()
+        return True
+
+
+def _hang_up(writer: asyncio.StreamWriter, *, reset: bool) -> None:
+    if reset:  # SO_LINGER with 0 s turns the close into a reset
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+    writer.close()
