@@ -3,35 +3,132 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hil.testbed.model import Virtual
+from hil.errors import BenchError
+from hil.testbed.model import Adapter, LocalPartner, Machine, Packages, Ssh, Testbed, Tools, Virtual
+from hil.virtual.faults import load
 from hil.virtual.faults.chain import FaultChain
+from hil.virtual.machine import VirtualMachine
+from hil.virtual.windows.hardware import HARDWARE_ID, MAC
+from hil.virtual.windows.system import Windows
 
 if TYPE_CHECKING:
-    from hil.virtual.machine import VirtualMachine
+    from hil.virtual.driver import SamplePackages
     from hil.virtual.nic import Nic
     from hil.virtual.ssh_server import SshServer
-    from hil.virtual.windows.system import Windows
+
+ADDRESS, PARTNER_ADDRESS = "198.18.0.1/24", "198.18.0.2/24"
+"""RFC 2544: set aside for tests of network devices."""
+ASLEEP_BELOW_W = 10.0
+_TIMEOUTS_S = {"boot_timeout_s": 300.0, "shutdown_timeout_s": 60.0, "sleep_timeout_s": 30.0, "resume_timeout_s": 60.0}
+_LEAST_TIMEOUT_S = 10.0
+"""However fast the model boots, the computer it runs on may be busy."""
 
 
 class VirtualBench:
-    """What every piece of the model holds on to. Assembled by :mod:`hil.virtual.__main__`; all on the loop's thread."""
+    """What every piece of the model holds on to; all on the loop's thread.
 
-    config: Virtual
-    testbed_name: str
-    state_dir: Path
-    """A folder of this bench alone, removed when it ends."""
-    loop: asyncio.AbstractEventLoop
-    faults: FaultChain
-    machine: VirtualMachine
-    windows: Windows
-    nic: Nic | None
-    """None when the wire could not be had."""
-    ssh: SshServer | None
-    instruments: list[Any]
+    ``state_dir`` is a folder of this bench alone; ``nic`` is None when the wire could not be had, and ``missing`` then
+    says why; ``ssh`` is None until the machine has booted for the first time.
+    """
+
+    def __init__(self, testbed: Testbed, state_dir: Path, loop: asyncio.AbstractEventLoop) -> None:
+        assert testbed.virtual is not None, "only a virtual testbed describes a virtual bench"
+        self.config: Virtual = testbed.virtual
+        self.testbed_name, self.state_dir, self.loop = testbed.name, state_dir, loop
+        self.missing: dict[str, str] = {}
+        self.nic: Nic | None = None
+        self.ssh: SshServer | None = None
+        self._limits = testbed.limits
+        self._open = AsyncExitStack()
+        self.faults = FaultChain([load(path) for path in self.config.faults])
+        self.machine = VirtualMachine(self)
+        self.windows = Windows(self)
 
     def scale(self, seconds: float) -> float:
         """Real seconds for ``seconds`` that the machine would take."""
         return seconds * self.config.timescale
+
+    async def start(self) -> Testbed:
+        """Bring everything up; the bench as an ordinary testbed. Raises BenchError."""
+        from hil.virtual.driver import build
+        from hil.virtual.instruments.assembly import Instruments
+
+        self.faults.attach(self)
+        self._lay_wire()
+        await self.machine.start()
+        ssh = await self._open_door()
+        instruments = Instruments(self)
+        self._open.push_async_callback(instruments.close)
+        standing = await instruments.start()
+        packages = build(self.state_dir / "packages", self.config.link_mbps)
+        return Testbed(
+            name=self.testbed_name,
+            description="virtual bench",
+            machine=Machine(ssh=ssh, shell=self.config.far_end, asleep_below_w=ASLEEP_BELOW_W, **self._timeouts()),
+            adapter=Adapter(
+                hardware_id=HARDWARE_ID, mac=MAC if self.config.second_adapter else None,
+                link_mbps=self.config.link_mbps, address=ADDRESS,
+            ),
+            partner=self._partner(),
+            instruments=standing,
+            packages=_packages(packages),
+            tools=Tools(iperf3=packages.iperf3),
+            limits=self._limits,
+            state_dir=self.state_dir,
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        """End everything that start() began. Idempotent."""
+        self.machine.set_mains(False)
+        await self._open.aclose()
+
+    def _lay_wire(self) -> None:
+        from hil.virtual.nic import Nic
+
+        nic = Nic(
+            name=self.testbed_name, link_mbps=self.config.link_mbps, true_frames=self.config.true_frames, mac=MAC,
+            faults=self.faults, wake=self.machine.wake_frame, loop=self.loop,
+        )  # fmt: skip
+        try:
+            nic.open()
+        except BenchError as error:
+            self.missing["wire"] = str(error)
+            return
+        self._open.callback(nic.close)
+        nic.set_partner_address([PARTNER_ADDRESS])
+        self.nic = nic
+
+    def _partner(self) -> LocalPartner | None:
+        if self.nic is None:
+            return None
+        return LocalPartner(netns=self.nic.partner_netns, interface=self.nic.partner_interface, address=PARTNER_ADDRESS)
+
+    async def _open_door(self) -> Ssh:
+        import asyncssh
+
+        from hil.virtual.ssh_server import SshServer
+        from hil.virtual.windows.door import Door
+
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        key_file = self.state_dir / "id_ed25519"
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(key.export_private_key())
+        door = Door(self, [key.export_public_key().decode().strip()])
+        self.ssh = SshServer(door, self.faults)
+        self._open.push_async_callback(self.ssh.close)
+        port = await self.ssh.start()
+        host_key = " ".join(door.host_key.export_public_key().decode().split()[:2])
+        return Ssh(host="127.0.0.1", port=port, user=door.user, key_file=key_file, host_key=host_key)
+
+    def _timeouts(self) -> dict[str, float]:
+        return {name: max(_LEAST_TIMEOUT_S, self.scale(seconds)) for name, seconds in _TIMEOUTS_S.items()}
+
+
+def _packages(built: SamplePackages) -> Packages:
+    return Packages(
+        current=built.current, previous=built.previous, certificate=built.certificate, broken=built.broken
+    )
