@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
 
 
+CONTROL_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control"
+
+
 class SecureBootProtects(Exception):
     """The value is protected by Secure Boot policy."""
 
@@ -20,6 +23,7 @@ class BootOptions:
 
     def __init__(self, windows: Windows) -> None:
         self.secure_boot = windows.bench.config.secure_boot
+        self._registry = windows.registry
         self.stored: dict[str, str] = {}
         """Elements of {current} that were set, by name: ``{"testsigning": "Yes"}``."""
         self._active: dict[str, str] = {}
@@ -42,3 +46,5 @@ class BootOptions:
 
     def _boot(self) -> None:
         self._active = dict(self.stored)
+        options = " TESTSIGNING" * self.test_signing + "  NOEXECUTE=OPTIN  FVEBOOT=2838528  NOVGA"
+        self._registry.set(CONTROL_KEY, "SystemStartOptions", options)
