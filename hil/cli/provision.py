@@ -7,10 +7,28 @@ from typing import Annotated
 
 import typer
 
+from hil.errors import DeviceMissing, ExitCode
+
 
 def provision(
     testbed: Annotated[Path, typer.Argument(help="testbed file of a real bench")],
     undo: Annotated[bool, typer.Option("--undo", help="put the machine back as it was")] = False,
 ) -> int:
     """Make the machine of a bench ready: trust, test signing, tools, crash dumps. Can be run again and again."""
-    raise NotImplementedError
+    from hil import provision as provisioning
+    from hil.bench import Bench
+    from hil.journal import Journal
+    from hil.testbed.lease import lease, machine_folder
+    from hil.testbed.load import load
+
+    described = load(testbed)
+    act = provisioning.unprovision if undo else provisioning.provision
+    with lease(described, run="hil provision"), Bench(described, Journal()) as bench:
+        try:
+            adapter = bench.adapter
+        except DeviceMissing as error:
+            # the machine itself can be made ready, or put back, without the NIC
+            print(f"without the adapter: {error}")
+            adapter = None
+        print(act(bench.machine, described, machine_folder(described), adapter))
+    return int(ExitCode.OK)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hil.run.undo import Undo
     from hil.testbed.model import Limits
     from hil.traffic import Partner, Traffic
-    from hil.windows import Adapter, DriverInfo, DriverStore, Machine
+    from hil.windows import Adapter, DriverInfo, Machine
+    from hil.windows.driver_store import DriverStore
 
 
 class Record(Protocol):
@@ -78,7 +79,7 @@ def adapter(provisioned: Bench) -> Adapter:
 @pytest.fixture(scope="session")
 def store(machine: Machine) -> DriverStore:
     """The machine's driver store."""
-    from hil.windows import DriverStore
+    from hil.windows.driver_store import DriverStore
 
     return DriverStore(machine)
 
@@ -113,12 +114,9 @@ def broken_package(bench: Bench) -> Package:
 @pytest.fixture
 def driver(adapter: Adapter, store: DriverStore, package: Package) -> DriverInfo:
     """What is bound to the adapter: the package under test, which is installed first if another one is bound."""
-    bound = adapter.driver()
-    if bound is None or bound.version != package.version:
-        store.restore(package)
-        adapter.wait_up()
-        bound = adapter.driver()
-    return bound
+    from hil.run.provisioning import bind
+
+    return bind(adapter, store, package)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ class Guard:
         incidents = machine.crashes.since(mark)
         for incident in incidents:
             self._bench.journal.event("observation", incident.what, incident=incident.kind)
-        dumps = [Path(dump.local) for dump in machine.crashes.collect(mark, self._artifacts)] if incidents else []
+        dumps = [dump.local for dump in machine.crashes.collect(mark, self._artifacts)] if incidents else []
         self.arm()
         unexpected = [incident for incident in incidents if incident.kind not in expected]
         if unexpected:

@@ -63,15 +63,20 @@ def state_dir(testbed: Testbed) -> Path:
     return testbed.state_dir or base / "hil"
 
 
+def machine_folder(testbed: Testbed) -> Path:
+    """Where the state of this machine is kept, by its address, so that two testbed files of one machine share it."""
+    ssh = testbed.machine.ssh if testbed.machine else None
+    bench = f"{ssh.host}_{ssh.port}".replace(":", "-") if ssh else testbed.name
+    return state_dir(testbed) / bench
+
+
 @contextmanager
 def lease(testbed: Testbed, *, run: str) -> Iterator[Lease]:
     """Hold the bench while the block runs. Raises BenchError that names the holder when another run has it.
 
     The machine's address is what counts, so two testbed files of one machine exclude each other too.
     """
-    ssh = testbed.machine.ssh if testbed.machine else None
-    bench = f"{ssh.host}_{ssh.port}".replace(":", "-") if ssh else testbed.name
-    path = state_dir(testbed) / f"{bench}.lease"
+    path = machine_folder(testbed) / "lease"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")

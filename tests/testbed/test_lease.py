@@ -77,7 +77,7 @@ def test_a_half_written_lease_does_not_hold(tmp_path: Path) -> None:
     bench = a_testbed(tmp_path)
     with lease(bench, run="one"):
         pass
-    file = next(tmp_path.glob("*.lease"))
+    file = next(tmp_path.glob("*/lease"))
     file.write_text('{"pid": 1, "ho')
     with lease(bench, run="two") as held:
         held.beat()
