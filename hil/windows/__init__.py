@@ -5,6 +5,7 @@ from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics
 from hil.windows.clock import Boot
 from hil.windows.crash import Crashes, Incident, IncidentKind, Mark
 from hil.windows.device import Device, DeviceState, problem_name
+from hil.windows.driver_store import DriverStore, InstallResult, PackageRefused, StoredDriver
 from hil.windows.dump import CollectedDump, DumpFile, DumpHeader, bugcheck_name, parse_header
 from hil.windows.event_log import Bookmark, Event, EventLog
 from hil.windows.machine import LoadedImage, Machine, OsInfo, ResourceUsage
@@ -21,19 +22,23 @@ __all__ = [
     "Device",
     "DeviceState",
     "DriverInfo",
+    "DriverStore",
     "DumpFile",
     "DumpHeader",
     "Event",
     "EventLog",
     "Incident",
     "IncidentKind",
+    "InstallResult",
     "LoadedImage",
     "Machine",
     "Mark",
     "OsInfo",
+    "PackageRefused",
     "ResourceUsage",
     "RunningProcess",
     "Statistics",
+    "StoredDriver",
     "Suspension",
     "Wake",
     "WakeSource",
