@@ -55,12 +55,3 @@ class MeterFreezes(Fault):
         if watts > 0 and self._first_w is None:
             self._first_w = watts
         return watts if self._first_w is None else self._first_w
-
-
-class MeterReadsZero(Fault):
-    """A blown fuse in the meter's current path: it always shows 0 W, so everything looks asleep."""
-
-    caught_by: ClassVar = ("power",)
-
-    def reading_w(self, watts: float, *, instrument: str) -> float:
-        return 0.0

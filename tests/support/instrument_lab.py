@@ -1,0 +1,71 @@
+"""The virtual instruments alone, on an event loop of their own, wired to a machine that only remembers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from hil.testbed.model import Instrument, Virtual
+from hil.virtual.faults import Fault
+from hil.virtual.faults.chain import FaultChain
+from hil.virtual.instruments import Instruments
+
+T = TypeVar("T")
+
+
+class Ends:
+    """The ends of the wires: what the instruments did to the machine, and what the meter sees."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, object]] = []
+        self.mains_w = 60.0
+        self.mains = True
+
+    def set_mains(self, on: bool) -> None:
+        self.mains = on
+        self.done.append(("mains", on))
+
+    def press_button(self, seconds: float) -> None:
+        self.done.append(("button", seconds))
+
+    def set_slot(self, present: bool) -> None:
+        self.done.append(("slot", present))
+
+    def set_cable(self, connected: bool) -> None:
+        self.done.append(("cable", connected))
+
+    def watts(self) -> float:
+        return self.mains_w if self.mains else 0.0
+
+
+class InstrumentLab:
+    """``specs`` are testbed entries by role; ``instruments`` is the model, to be touched through ``call`` only."""
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self.ends = Ends()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        bench: Any = SimpleNamespace(config=Virtual(), machine=self.ends, faults=FaultChain(faults))
+        self.instruments = Instruments(bench)
+        self.specs: dict[str, Instrument] = self.run(self.instruments.start())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Do ``work`` on the loop's thread."""
+
+        async def on_loop() -> T:
+            return work()
+
+        return self.run(on_loop())
+
+    def close(self) -> None:
+        self.run(self.instruments.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
