@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
 
 _MOST_ERRORS = 32
+_MOST_SHOWN = 500
 _POWER_ON = 0x80  # bit 7 of the standard event status register, IEEE 488.2 section 11.5.1
 
 
@@ -69,6 +70,11 @@ def _number(reply: str) -> int | None:
     """The leading integer, which is all that error entries of different makers have in common."""
     found = re.match(r"\s*([+-]?\d+)", reply)
     return int(found[1]) if found else None
+
+
+def _short(text: str) -> str:
+    """As much of a message or answer as a person reads."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} characters)"
 
 
 class Session:
@@ -120,7 +126,7 @@ class Session:
             errors = self.errors()
             if errors:
                 raise InstrumentRefused(
-                    f"{self.name} to obey {message!r}", seen="; ".join(errors), where=self.where,
+                    f"{self.name} to obey {_short(message)!r}", seen="; ".join(errors), where=self.where,
                     next_step="compare the command and the channel with the instrument's manual",
                 )  # fmt: skip
 
@@ -246,14 +252,14 @@ class Session:
                 visa.timeout = self.timeout_s * 1000
         except BaseException as error:
             self._discard()
-            self._note(message, error=f"{type(error).__name__}: {error}", duration_s=round(now_s() - started_s, 6))
+            self._note(_short(message), error=f"{type(error).__name__}: {error}", duration_s=round(now_s() - started_s, 6))
             if not isinstance(error, Exception):
                 raise  # an interrupt is not the instrument's, but the answer it left behind is dropped all the same
             raise InstrumentLost(
-                f"{self.name} to {'answer' if answered else 'take'} {message!r}",
+                f"{self.name} to {'answer' if answered else 'take'} {_short(message)!r}",
                 seen=f"{type(error).__name__}: {error}", where=self.where, tried=f"for {now_s() - started_s:.1f} s",
             ) from error  # fmt: skip
-        self._note(message, reply=reply, duration_s=round(now_s() - started_s, 6))
+        self._note(_short(message), reply=_short(reply), duration_s=round(now_s() - started_s, 6))
         return reply
 
     def _note(self, what: str, **fields: object) -> None:
