@@ -1,0 +1,246 @@
+"""Load between the machine and its link partner: measured for a time, or in the background of a test."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+
+from hil.clock import Deadline
+from hil.errors import BenchError, UsageError
+from hil.traffic import iperf3, line
+from hil.traffic.iperf3 import Direction, TcpResult, UdpResult
+from hil.traffic.partner import Partner
+from hil.traffic.program import Finished, Program
+from hil.wait import pause, wait_until
+
+if TYPE_CHECKING:
+    from hil.journal import Journal
+    from hil.testbed import model
+
+_FIRST_PORT, _PORTS = 5201, 200
+_CONNECT_S = 10.0
+_RETRY_S = 0.05
+_END_MARGIN_S = 15.0
+"""Beyond the time asked for: connecting, exchange of results, slow ends."""
+_STOP_S = 3.0
+_FLOWING_BYTES = 1_000_000
+_STREAM_LIMIT = 128
+
+
+class ServerProcess(Protocol):
+    """A program on the machine, as :class:`hil.windows.RunningProcess` is one."""
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def stdout(self) -> bytes: ...
+    def stop(self) -> None: ...
+
+
+class ServerMachine(Protocol):
+    """What traffic needs of the machine."""
+
+    where: str
+
+    def start(self, exe: str, *args: str) -> ServerProcess: ...
+
+
+class TrafficAdapter(Protocol):
+    """What traffic needs of the adapter under test."""
+
+    wanted: model.Adapter
+    link_mbps: int
+
+
+class Traffic:
+    """TCP and UDP by iperf3 (client on the partner, server on the machine), and the sums to judge them by."""
+
+    def __init__(
+        self, machine: ServerMachine, adapter: TrafficAdapter, partner: Partner, tools: model.Tools, journal: Journal
+    ) -> None:
+        self.machine, self.adapter, self.partner, self.tools, self.journal = machine, adapter, partner, tools, journal
+        self._ports = itertools.cycle(range(_FIRST_PORT, _FIRST_PORT + _PORTS))
+
+    @overload
+    def tcp(self, streams: int = 1, seconds: None = None, direction: Direction = "send") -> TcpLoad: ...
+    @overload
+    def tcp(self, streams: int = 1, *, seconds: float, direction: Direction = "send") -> TcpResult: ...
+    def tcp(
+        self, streams: int = 1, seconds: float | None = None, direction: Direction = "send"
+    ) -> TcpResult | TcpLoad:
+        """With ``seconds``: run and return the figures. Without: a ``with`` block of background load.
+
+        ``direction`` is the machine's. Raises BenchError when iperf3 is missing or does not start, or when a measured
+        connection breaks; a background one may break, and its result says so.
+        """
+        if not 1 <= streams <= _STREAM_LIMIT:
+            raise UsageError(f"1 to {_STREAM_LIMIT} TCP streams", seen=str(streams))
+        load = TcpLoad(self, streams, direction, iperf3.BACKGROUND_S if seconds is None else math.ceil(seconds))
+        return load if seconds is None else load.measure()
+
+    def udp(self, mbps: float, seconds: float, direction: Direction = "send") -> UdpResult:
+        """Datagrams offered at ``mbps`` (UDP payload) in one direction. Raises BenchError as :meth:`tcp` does."""
+        if direction == "both":
+            raise UsageError("one direction for UDP", seen="both", next_step="measure send and receive by themselves")
+        what = f"udp {direction} at {mbps:g} Mbit/s"
+        with self.journal.span("traffic", what, seconds=seconds) as seen:
+            port = next(self._ports)
+            argv = iperf3.udp_client(
+                self._address, port, mbps=mbps, seconds=math.ceil(seconds), direction=direction
+            )  # fmt: skip
+            report = self.run_client(argv, port, seconds)
+            try:
+                result = iperf3.udp_result(report, direction=direction, offered_mbps=mbps)
+            except KeyError as error:
+                raise self.failed(f"the sums of {what}", f"no {error} in the report") from error
+            seen.update(asdict(result), loss_ratio=result.loss_ratio)
+        return result
+
+    @staticmethod
+    def ceiling(mtu: int = 1500, *, timestamps: bool = True, vlan: bool = False) -> float:
+        """Share of the line rate that TCP payload over IPv4 can have: 0.9415 at MTU 1500 with timestamps."""
+        return line.tcp_ceiling(mtu, timestamps=timestamps, vlan=vlan)
+
+    # for the loads of this module
+
+    @property
+    def _address(self) -> str:
+        return self.adapter.wanted.address.partition("/")[0]
+
+    def next_port(self) -> int:
+        return next(self._ports)
+
+    def start_server(self, port: int) -> ServerProcess:
+        return self.machine.start(iperf3.SERVER, *iperf3.server_arguments(self._address, port))
+
+    def run_client(self, argv: list[str], port: int, seconds: float) -> dict[str, Any]:
+        """Server and client to their end; again while the server is not up yet. Raises BenchError for a broken run."""
+        server, deadline = self.start_server(port), Deadline(_CONNECT_S)
+        try:
+            while True:
+                report = self.report_of(self.partner.run(argv, timeout_s=seconds + _END_MARGIN_S), argv)
+                if not iperf3.refused(report) or deadline.expired:
+                    break
+                self.server_must_run(server)
+                pause(_RETRY_S, why="the iperf3 server to listen")
+        finally:
+            server.stop()
+        if "error" in report:
+            raise self.failed("an iperf3 run to its end", str(report["error"]), argv)
+        return report
+
+    def report_of(self, finished: Finished, argv: list[str]) -> dict[str, Any]:
+        """Raises BenchError when the client was no iperf3 at all."""
+        if finished.not_started:
+            raise BenchError(
+                "iperf3 on the link partner",
+                seen=finished.stderr.decode("utf-8", "replace").strip() or f"exit code {finished.exit_code}",
+                where=self.partner.where,
+                next_step="install it there (apt-get install iperf3)",
+            )
+        return iperf3.report(finished.stdout or finished.stderr, where=f"{self.partner.where}: {' '.join(argv)}")
+
+    def server_must_run(self, server: ServerProcess) -> None:
+        if not server.running:
+            raise BenchError(
+                "an iperf3 server on the machine",
+                seen=server.stdout.decode("utf-8", "replace").strip() or "it ended at once",
+                where=f"{iperf3.SERVER} on {self.machine.where}",
+                next_step=f"name the program as tools.iperf3 in the testbed, and give the adapter {self._address}",
+            )
+
+    def failed(self, wanted: str, seen: str, argv: list[str] | None = None) -> BenchError:
+        return BenchError(wanted, seen=seen, where=self.partner.where, tried=" ".join(argv or ()))
+
+
+class TcpLoad:
+    """TCP in the background of a ``with`` block, already flowing when it begins, ended when it ends.
+
+    ``result`` is there afterwards. A connection that breaks, because the test pulled the NIC or the mains, is told by
+    ``result.broken`` and raises nothing.
+    """
+
+    result: TcpResult
+
+    def __init__(self, traffic: Traffic, streams: int, direction: Direction, seconds: int) -> None:
+        self._traffic, self._streams, self._direction, self._seconds = traffic, streams, direction, seconds
+        self._port = traffic.next_port()
+        self._argv = iperf3.tcp_client(
+            traffic._address, self._port, streams=streams, seconds=seconds, direction=direction
+        )  # fmt: skip
+
+    @property
+    def what(self) -> str:
+        return f"tcp {self._direction}, {self._streams} streams"
+
+    def measure(self) -> TcpResult:
+        """In the foreground, to its end."""
+        with self._traffic.journal.span("traffic", self.what, seconds=self._seconds) as seen:
+            report = self._traffic.run_client(self._argv, self._port, self._seconds)
+            result = iperf3.tcp_result(report, direction=self._direction, streams=self._streams)
+            seen.update(asdict(result), mbps=result.mbps)
+        return result
+
+    def __enter__(self) -> Self:
+        self._server = self._traffic.start_server(self._port)
+        try:
+            self._client = self._flowing()
+        except BaseException:
+            self._server.stop()
+            raise
+        self._traffic.journal.event("traffic", f"{self.what} flows")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._client.terminate()
+            self.result = self._result_of(self._client.finish(_STOP_S))
+        except (TimeoutError, OSError, BenchError) as cause:
+            self.result = iperf3.tcp_result(
+                {"error": f"the client told nothing: {cause}"}, direction=self._direction, streams=self._streams
+            )  # fmt: skip
+        finally:
+            self._client.close()
+            self._server.stop()
+        self._traffic.journal.event("traffic", f"{self.what} ended", **asdict(self.result), mbps=self.result.mbps)
+
+    def _result_of(self, finished: Finished) -> TcpResult:
+        report = self._traffic.report_of(finished, self._argv)
+        if "the client has terminated" in str(report.get("error")):
+            del report["error"]  # our own doing, at the end of the block
+        return iperf3.tcp_result(report, direction=self._direction, streams=self._streams)
+
+    def _flowing(self) -> Program:
+        """A client whose data moves: started again while the server is not up yet."""
+        partner, deadline = self._traffic.partner, Deadline(_CONNECT_S)
+        while True:
+            client = partner.start(self._argv)
+            try:
+                self._wait_flowing(client)
+                if client.running:
+                    return client
+                report = self._traffic.report_of(client.finish(_STOP_S), self._argv)
+                if not iperf3.refused(report) or deadline.expired:
+                    raise self._traffic.failed(f"{self.what} to flow", str(report.get("error")), self._argv)
+            except BaseException:
+                client.close()
+                raise
+            client.close()
+            self._traffic.server_must_run(self._server)
+            pause(_RETRY_S, why="the iperf3 server to listen")
+
+    def _wait_flowing(self, client: Program) -> None:
+        """Until data moves, or the client has ended."""
+        partner = self._traffic.partner
+        before = partner.counters()
+
+        def flowing() -> bool:
+            now = partner.counters() - before
+            return not client.running or now.received_bytes + now.sent_bytes > _FLOWING_BYTES
+
+        wait_until(flowing, what=f"{self.what} to flow", timeout_s=_CONNECT_S, where=partner.where)
