@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hil.clock import Deadline, now_s
 from hil.errors import DeviceMissing, DutError, LinkLost
-from hil.remote import Command, PowerShellError
+from hil.remote import Command, Pipeline, PowerShellError
 from hil.testbed import model
 from hil.wait import pause, wait_until
 from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics, info_of
@@ -17,7 +17,7 @@ from hil.windows.device import NOT_FOUND, Device, DeviceState, problem_name, sta
 from hil.windows.find import find_device
 
 if TYPE_CHECKING:
-    from hil.remote.psrp import Pipeline, Result
+    from hil.remote import Result
     from hil.windows.machine import Machine
 
 _POLL_S = 0.01
@@ -191,6 +191,21 @@ class Adapter:
         )
         return [f"{row['IPAddress']}/{int(row['PrefixLength'])}" for row in found]
 
+    def has_interface(self) -> bool:
+        """Whether a driver gave the device a network interface."""
+        return bool(self._rows())
+
+    def ensure_address(self) -> bool:
+        """Give it the testbed's static address; False when it has it. A reinstalled driver comes without it."""
+        if self.wanted.address in self.addresses():
+            return False
+        address, _, prefix = self.wanted.address.partition("/")
+        index = self.info().interface_index
+        self.machine.shell.run(
+            Command("New-NetIPAddress", InterfaceIndex=index, IPAddress=address, PrefixLength=int(prefix))
+        )
+        return True
+
     def _rows(self, *, quiet: bool = True) -> Result:
         return self.machine.shell.run(self._adapter_query(), quiet=quiet)
 
@@ -226,7 +241,7 @@ class Adapter:
     def _condition(self) -> tuple[DeviceState, AdapterInfo | None, bool]:
         """Device, adapter, and whether the test address (if it is set) may be used, in one batch."""
         address = self.wanted.address.partition("/")[0]
-        questions = [
+        questions: list[Command | Pipeline] = [
             Command("Get-PnpDevice", InstanceId=self.instance_id),
             self._adapter_query(),
             Command("Get-NetIPAddress", IPAddress=address),

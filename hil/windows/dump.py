@@ -8,14 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hil.errors import BenchError, UsageError
-from hil.remote import Command
-from hil.remote.psrp import Pipeline
+from hil.errors import UsageError
+from hil.remote import Command, Pipeline
 from hil.remote.transfer import download
 
 if TYPE_CHECKING:
-    from hil.remote import SshSession
-    from hil.remote.psrp import Result
+    from hil.remote import Result, SshSession
 
 # Names as in Microsoft's debugger/bug-check-*.md
 BUGCHECKS = {
@@ -118,7 +116,7 @@ class CollectedDump:
     """A dump on the controller, or its header alone when it was larger than the bound."""
 
     source: str
-    path: Path
+    local: Path
     complete: bool
     header: DumpHeader | None
     """None for a file that is not a 64-bit kernel dump (a user-mode or 32-bit one)."""
@@ -146,10 +144,7 @@ def collect(session: SshSession, dump: DumpFile, folder: Path, *, limit_bytes: i
     name = dump.path.rpartition("\\")[2]
     complete = dump.size_bytes <= limit_bytes
     local = folder / (name if complete else f"{name}.header")
-    if complete:
-        download(session, dump.path, local)
-    else:
-        local.write_bytes(_head(session, dump.path))
+    download(session, dump.path, local, limit_bytes=None if complete else HEADER_BYTES)
     with local.open("rb") as file:
         head = file.read(HEADER_BYTES)
     try:
@@ -157,7 +152,3 @@ def collect(session: SshSession, dump: DumpFile, folder: Path, *, limit_bytes: i
     except UsageError:
         header = None
     return CollectedDump(dump.path, local, complete, header)
-
-
-def _head(session: SshSession, path: str) -> bytes:
-    raise BenchError("partial read of a remote file", where=path)

@@ -15,12 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hil.errors import BenchError
-from hil.remote import Command, PowerShellError
-from hil.remote.psrp import Pipeline
+from hil.remote import Command, Pipeline, PowerShellError
 
 if TYPE_CHECKING:
-    from hil.remote import PowerShell
-    from hil.remote.psrp import Result
+    from hil.remote import PowerShell, Result
 
 SYSTEM = "System"
 PNP_CONFIGURATION = "Microsoft-Windows-Kernel-PnP/Configuration"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError, DeviceMissing, UsageError
@@ -40,7 +41,7 @@ def find_device(machine: Machine, wanted: model.Adapter) -> tuple[DeviceState, A
             next_step="name the MAC of the one under test as adapter.mac in the testbed",
         )
     adapter = adapters.get(matching[0].instance_id.lower())
-    if adapter and adapter.interface_index in management_interfaces(machine):
+    if adapter and adapter.interface_index == management(machine).index:
         raise UsageError(
             "an adapter under test that does not carry this SSH session: the first test would cut it",
             seen=f"{adapter.name} ({adapter.description}) carries it",
@@ -50,8 +51,20 @@ def find_device(machine: Machine, wanted: model.Adapter) -> tuple[DeviceState, A
     return matching[0], adapter
 
 
-def management_interfaces(machine: Machine) -> dict[int, str]:
-    """Index and local IP address of each interface that carries SSH to this machine.
+@dataclass(frozen=True)
+class Management:
+    """The interface that carries SSH."""
+
+    index: int
+    local: str
+    """Windows' own address on it."""
+    prefix: int
+    remote: str
+    """This controller, as Windows sees it."""
+
+
+def management(machine: Machine) -> Management:
+    """Which interface carries SSH to this machine.
 
     Raises BenchError when Windows shows no such connection: without it nobody can tell which adapter must not be cut.
     """
@@ -59,18 +72,16 @@ def management_interfaces(machine: Machine) -> dict[int, str]:
         [Command("Get-NetTCPConnection", State="Established"), Command("Get-NetIPAddress")]
     )
     port = machine.settings.ssh.port
-    carrying = {str(row["LocalAddress"]) for row in connections if int(row["LocalPort"]) == port}
-    interfaces = {
-        int(row["InterfaceIndex"]): str(row["IPAddress"]) for row in addresses if str(row["IPAddress"]) in carrying
-    }
-    if not interfaces:
-        raise BenchError(
-            "to know which adapter carries this SSH session",
-            seen=f"no established connection of Windows has the local port {port}, or its address is on no interface",
-            where=machine.where,
-            next_step="reach the machine without port forwarding",
-        )
-    return interfaces
+    carrying = {str(row["LocalAddress"]): str(row["RemoteAddress"]) for row in connections if row["LocalPort"] == port}
+    for row in addresses:
+        if (local := str(row["IPAddress"])) in carrying:
+            return Management(int(row["InterfaceIndex"]), local, int(row["PrefixLength"]), carrying[local])
+    raise BenchError(
+        "to know which adapter carries this SSH session",
+        seen=f"no established connection of Windows has the local port {port}, or its address is on no interface",
+        where=machine.where,
+        next_step="reach the machine without port forwarding",
+    )
 
 
 def _has_hardware_id(device: DeviceState, wanted: str) -> bool:

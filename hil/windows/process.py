@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError
 from hil.remote import Completed
+from hil.remote.quoting import join
 from hil.wait import wait_until
 
 if TYPE_CHECKING:
     from hil.remote import SshSession
 
 _CHUNK = 65536
+_START_S = 10.0
 
 
 class RunningProcess:
@@ -24,8 +25,10 @@ class RunningProcess:
         self.args = tuple(args)
         self._channel = session.open_channel()
         self._output: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-        # list2cmdline has the rules of the Microsoft C runtime, by which programs read their command line
-        self._channel.exec_command(subprocess.list2cmdline(self.args))
+        line = join(self.args)
+        with session.operation(line, _START_S):
+            self._channel.exec_command(line)
+            self._channel.shutdown_write()
         sources = ((self._channel.recv, self._output["stdout"]), (self._channel.recv_stderr, self._output["stderr"]))
         self._readers = [threading.Thread(target=self._drain, args=source, daemon=True) for source in sources]
         for reader in self._readers:

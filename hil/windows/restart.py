@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hil.clock import Deadline
 from hil.errors import BenchError
-from hil.remote import ConnectionLost, SshUnreachable
+from hil.remote import HostKeyMismatch
 from hil.wait import pause, wait_until
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def wait_booted(machine: Machine, *, after: Boot, timeout_s: float | None = None
                 machine.journal.event("observation", "the machine booted", started=boot.started)
                 return boot
             seen = f"it answers, but from the boot of {after.started.isoformat()}"
-        except (SshUnreachable, ConnectionLost) as error:
+        except HostKeyMismatch:
+            raise
+        except BenchError as error:  # half booted, it may answer and refuse
             seen = str(error)
         pause(_RETRY_S, why="the machine goes down or boots")
     raise BenchError(
