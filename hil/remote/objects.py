@@ -35,8 +35,8 @@ class PSEnum:
 class PSObject(Mapping[str, object]):
     """An object with properties; names match whatever their case, as in PowerShell.
 
-    ``obj["ifIndex"]`` raises KeyError naming what there is; ``obj.get("ifIndex")`` does not. Values: None, str, bool, int,
-    float, Decimal, datetime, timedelta, UUID, bytes, PSEnum, list, dict, PSObject.
+    ``obj["ifIndex"]`` raises KeyError naming what there is; ``obj.get("ifIndex")`` does not. Values: None, str, bool,
+    int, float, Decimal, datetime, timedelta, UUID, bytes, PSEnum, list, dict, PSObject.
     """
 
     type_names: tuple[str, ...] = ()
