@@ -15,8 +15,8 @@ from hil.testbed.model import Instrument
 from hil.wait import pause
 
 _ON, _OFF = {"1", "ON"}, {"0", "OFF"}
-_NO_NUMBER = 9.9e37
-"""SCPI-99 volume 1, 7.2.1.4 and .5: 9.9E37 stands for infinity, 9.91E37 for not a number."""
+_INFINITY, _NOT_A_NUMBER = 9.9e37, 9.91e37
+"""SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ class ScpiPowerMeter:
             raise InstrumentRefused(
                 f"watts from {self.name}", seen=repr(reply), where=self._session.where
             ) from error
-        if abs(watts) >= _NO_NUMBER:
-            return math.nan if abs(watts) > 1.0005 * _NO_NUMBER else math.inf
+        if math.isfinite(watts) and abs(watts) >= _INFINITY:
+            return math.nan if abs(watts) >= _NOT_A_NUMBER else math.inf
         return watts
 
     def _wait(self, timeout_s: float, what: str, *, least_w: float, most_w: float) -> float:

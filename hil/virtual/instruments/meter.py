@@ -136,6 +136,8 @@ class PowerMeter(ScpiDevice):
         if rate_s not in _RATES_S:
             raise ScpiError(-222)
         self._rate_s = rate_s
+        self.close()  # a measurement under way is thrown away
+        self._timer = asyncio.get_running_loop().call_later(rate_s, self._refresh)
 
     def _set_range(self, call: Call) -> None:
         amps = number(call.only(), _AMPERES)

@@ -19,6 +19,8 @@ _LONGEST_MESSAGE_BYTES = 65536
 class Mishap(Enum):
     """What happens to the next answer instead of its being sent whole and in time."""
 
+    PASS = "pass"
+    """None: this answer goes out as it should."""
     SILENT = "silent"
     HALF = "half"
     FIN = "fin"

@@ -1,0 +1,56 @@
+"""From a testbed entry to an instrument: what is wrong is said before anything moves."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hil.errors import UsageError
+from hil.instruments import Meter, Outlet, open_instrument, roles
+from hil.instruments.families import FAMILIES
+from hil.instruments.session import WrongInstrument
+from hil.testbed.model import Instrument
+
+
+def test_unknown_family_names_the_nearest(journal):
+    """A typing error in a family is answered with the name that was probably meant."""
+    spec = Instrument(role="slot", family="keysight-34890a", resource="TCPIP::127.0.0.1::5025::SOCKET")
+    with pytest.raises(UsageError, match="keysight-34980a"):
+        open_instrument("slot", spec, journal)
+
+
+def test_family_that_cannot_play_the_role(journal):
+    """A meter cannot be an outlet, and the message says what it can be."""
+    spec = Instrument(role="outlet", family="yokogawa-wt300", resource="TCPIP::127.0.0.1::5025::SOCKET")
+    with pytest.raises(UsageError, match="can be meter"):
+        open_instrument("mains", spec, journal)
+
+
+def test_the_wrong_serial_number_is_refused(lab, journal):
+    """The slot's breaker under the outlet's address is found at open; nothing is switched."""
+    spec = lab.specs["outlet"].model_copy(update={"resource": lab.specs["slot"].resource})
+    with pytest.raises(WrongInstrument, match="Slot Breaker"):
+        open_instrument("outlet", spec, journal)
+    assert lab.ends.done == []
+
+
+def test_roles_are_fulfilled(lab, journal):
+    """What is opened has the methods that the role promises."""
+    for name, protocol in {"outlet": Outlet, "meter": Meter, "slot": roles.Slot, "cable": roles.Cable,
+                           "button": roles.Button}.items():  # fmt: skip
+        opened = open_instrument(name, lab.specs[name], journal)
+        assert isinstance(opened, protocol)
+        opened.close()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_tables_are_whole(family):
+    """A table names only roles that a testbed can ask for, and its patterns and templates can be used."""
+    known = set(Instrument.model_fields["role"].annotation.__args__)
+    assert set(family.roles) <= known
+    re.compile(family.manners.models)
+    assert family.checked
+    if family.switch is not None:
+        for message in (family.switch.on, family.switch.off, family.switch.read):
+            assert "{" not in message.format(channel="7")

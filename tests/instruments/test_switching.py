@@ -1,0 +1,194 @@
+"""Roles switched with proof, on the virtual instruments over real sockets."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from instrument_lab import InstrumentLab
+
+from hil.errors import BenchError
+from hil.instruments import Switch, open_instrument
+from hil.virtual.faults.instrument import SlotRelayLies
+from hil.virtual.instruments.socket_server import Mishap
+
+
+@pytest.fixture
+def role(lab, journal, tmp_path):
+    """``role("slot")``: the instrument of the lab in this role; keyword arguments change its testbed entry."""
+    opened = []
+
+    def open_role(name, **changes):
+        spec = lab.specs[name].model_copy(update=changes)
+        opened.append(open_instrument(name, spec, journal, state_dir=tmp_path))
+        return opened[-1]
+
+    yield open_role
+    for one in opened:
+        one.close()
+
+
+def told(lab, name, channel):
+    return lab.instruments.servers[name].device.relays[channel]
+
+
+def test_each_role_moves_its_own_wire(lab, role):
+    """Outlet, slot and cable reach the machine in the order they were switched, and read back."""
+    outlet, slot, cable = role("outlet"), role("slot"), role("cable")
+    slot.pull()
+    assert slot.state() is Switch.OFF
+    slot.plug()
+    cable.disconnect()
+    cable.connect()
+    outlet.off()
+    assert outlet.state() is Switch.OFF
+    outlet.on()
+    assert lab.ends.done == [
+        ("slot", False), ("slot", True), ("cable", False), ("cable", True), ("mains", False), ("mains", True),
+    ]  # fmt: skip
+
+
+def test_set_returns_when_the_relay_has_moved(lab, role):
+    """When ``off`` returns, the contact has moved: the next line of a test may count on it."""
+    outlet = role("outlet")
+    outlet.off()
+    assert lab.ends.done == [("mains", False)]
+
+
+def test_a_set_to_where_it_stands_moves_nothing(lab, role):
+    """A second ``pull`` does not operate the relay, which would wear it and bounce the slot."""
+    slot = role("slot")
+    slot.pull()
+    slot.pull()
+    assert lab.ends.done == [("slot", False)]
+    assert told(lab, "slot", 1).cycles == 1
+
+
+def test_pull_is_fast(role):
+    """Confirmed pull of a semiconductor breaker, median under 10 ms: the time of the pull is known to that."""
+    slot, taken = role("slot"), []
+    for _ in range(9):
+        started = time.perf_counter()
+        slot.pull()
+        taken.append(time.perf_counter() - started)
+        slot.plug()
+    assert sorted(taken)[4] < 0.010
+
+
+def test_set_that_is_ignored_is_found(lab, role):
+    """An instrument that answers "no error" and does nothing is caught by the read-back."""
+    slot = role("slot")
+    slot._timing = slot._timing.__class__(confirm_s=0.2)
+    lab.call(lambda: setattr(lab.instruments.servers["slot"].device, "ignores_sets", True))
+    with pytest.raises(BenchError, match="reads back on"):
+        slot.pull()
+
+
+def test_welded_contact_is_found_by_the_witness(journal, monkeypatch, tmp_path):
+    """A relay that reads back right and did not move is caught by whoever watches the effect."""
+    monkeypatch.setattr("hil.instruments.switching.WITNESS_TIMEOUT_S", 0.2)
+    lab = InstrumentLab([SlotRelayLies()])
+    slot = open_instrument("slot", lab.specs["slot"], journal, state_dir=tmp_path)
+    try:
+        with pytest.raises(BenchError, match="welded"):
+            slot.pull(witness=lambda: ("slot", False) in lab.ends.done)
+    finally:
+        slot.close()
+        lab.close()
+
+
+def test_steps_are_on_the_journal_with_their_times(role, records):
+    """Set, settling and read-back each have a start and an end, so that a removal can be told to the millisecond."""
+    role("slot", settle_s=0.02).pull(witness=lambda: True)
+    ended = {record["what"]: record["duration_s"] for record in records if record["phase"] == "end"}
+    steps = ["slot: pull", "slot: set off", "slot settles", "slot: read back", "the effect of slot pull"]
+    assert set(steps) <= set(ended)
+    assert ended["slot settles"] >= 0.02
+    assert ended["slot: pull"] >= sum(ended[step] for step in steps[1:])
+
+
+def test_outlet_is_switched_although_the_connection_breaks(lab, role):
+    """An idempotent set survives a connection that is cut under it: position read on a fresh one, then repeated."""
+    outlet = role("outlet")
+    assert outlet.state() is Switch.ON
+    lab.call(lambda: lab.instruments.servers["outlet"].habits.mishaps.extend([Mishap.PASS, Mishap.FIN]))
+    outlet.off()
+    assert lab.ends.done == [("mains", False)]
+    assert outlet.state() is Switch.OFF
+
+
+def test_pull_is_not_repeated(lab, role):
+    """When the connection breaks in the middle of a pull its outcome is unknown, and said so; no second pull is made."""
+    slot = role("slot")
+    assert slot.state() is Switch.ON
+
+    def break_after_the_read():
+        lab.instruments.servers["slot"].habits.mishaps.extend([Mishap.PASS, Mishap.RST])
+
+    lab.call(break_after_the_read)
+    with pytest.raises(BenchError, match="not known"):
+        slot.pull()
+    assert told(lab, "slot", 1).cycles == 1
+
+
+def test_frozen_then_thawed_instrument(lab, role):
+    """A command that a frozen instrument kept may act after the thaw: the position is read again before it is believed."""
+    outlet = role("outlet", timeout_s=0.2)
+    assert outlet.state() is Switch.ON
+    habits = lab.instruments.servers["outlet"].habits
+    lab.call(habits.thawed.clear)
+    with pytest.raises(BenchError):
+        outlet.off()
+    lab.call(habits.thawed.set)
+    outlet.on()
+    time.sleep(0.1)
+    assert outlet.state() is Switch.ON
+    assert lab.ends.mains is True
+
+
+def test_unknown_is_not_off(lab, role):
+    """An instrument that answers nonsense is neither on nor off."""
+    slot = role("slot")
+    device = lab.instruments.servers["slot"].device
+    lab.call(lambda: setattr(device.relays[1], "told", 7))
+    assert slot.state() is Switch.UNKNOWN
+
+
+def test_minimum_off_time_survives_the_process(lab, journal, tmp_path):
+    """A second process that switches on too soon waits for the capacitors, too."""
+    spec = lab.specs["outlet"].model_copy(update={"min_off_s": 0.4})
+    first = open_instrument("outlet", spec, journal, state_dir=tmp_path)
+    first.off()
+    first.close()
+    started = time.monotonic()
+    second = open_instrument("outlet", spec, journal, state_dir=tmp_path)
+    second.on()
+    assert time.monotonic() - started >= 0.35
+    second.close()
+
+
+def test_button_is_released_and_its_length_true(lab, role):
+    """A short press is a short press: held too long, the firmware would cut the power."""
+    role("button").press(0.2)
+    assert [what for what, _ in lab.ends.done] == ["button"]
+    assert 0.19 < lab.ends.done[0][1] < 0.35
+
+
+def test_button_that_is_held_already_is_not_pressed(lab, role):
+    """Somebody died while pressing: pressing on would become a forced power-off."""
+    button = role("button")
+    lab.call(lambda: told(lab, "button", 101).set(True))
+    with pytest.raises(BenchError, match="held down"):
+        button.press()
+
+
+def test_rebooted_instrument_is_told_by_its_power_on_bit(lab, role, records):
+    """A relay unit that restarted has lost its settings; the journal says so when it is next used."""
+    slot = role("slot")
+    server = lab.instruments.servers["slot"]
+    lab.call(server.device.restart)
+    lab.run(server.drop_clients())
+    records.clear()
+    time.sleep(0.05)
+    assert slot.state() is Switch.OFF
+    assert any("switched on since" in record["what"] for record in records)
