@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hil.errors import BenchError, HilError, UsageError
 from hil.journal import Journal
+from hil.testbed.lease import state_dir
 from hil.testbed.model import Testbed
 
 if TYPE_CHECKING:
@@ -84,29 +85,35 @@ class Bench:
         if key is None:
             raise UsageError(f"an instrument as {name}", seen=", ".join(described) or "none", where=self.testbed.name)
         if key not in self._instruments:
-            self._instruments[key] = opened = open_instrument(key, described[key], self.journal)
+            folder = state_dir(self.testbed)
+            self._instruments[key] = opened = open_instrument(key, described[key], self.journal, state_dir=folder)
             self._open.callback(opened.close)
         return self._instruments[key]
 
     @property
     def outlet(self) -> Outlet:
-        return self.instrument("outlet")  # type: ignore[no-any-return]
+        outlet: Outlet = self.instrument("outlet")
+        return outlet
 
     @property
     def slot(self) -> Slot:
-        return self.instrument("slot")  # type: ignore[no-any-return]
+        slot: Slot = self.instrument("slot")
+        return slot
 
     @property
     def meter(self) -> Meter:
-        return self.instrument("meter")  # type: ignore[no-any-return]
+        meter: Meter = self.instrument("meter")
+        return meter
 
     @property
     def button(self) -> Button:
-        return self.instrument("button")  # type: ignore[no-any-return]
+        button: Button = self.instrument("button")
+        return button
 
     @property
     def cable(self) -> Cable:
-        return self.instrument("cable")  # type: ignore[no-any-return]
+        cable: Cable = self.instrument("cable")
+        return cable
 
     def to_rest(self) -> None:
         """Every instrument in its rest position (outlet on, slot plugged, cable connected), the machine on the network.

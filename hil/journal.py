@@ -24,8 +24,8 @@ Listener = Callable[[Record], None]
 class Journal:
     """Append-only, thread-safe; each record reaches the file before the call returns.
 
-    Without a path the records go to listeners only. Raises nothing of its own: the OSError of a full disk passes
-    through, once, and the journal then goes on with its listeners, so that the bench can still be put to rest.
+    Without a path the records go to listeners only. Writing raises nothing: a full disk ends the file, is kept as
+    ``failure`` for the run to end on, and the journal goes on with its listeners, so that no undo falls to it.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -37,6 +37,7 @@ class Journal:
         self._secrets: set[str] = set()
         self._listeners: list[Listener] = []
         self.test: str | None = None
+        self.failure: OSError | None = None
 
     def mask(self, secret: str) -> None:
         """Never write this string: it is replaced by ``***`` in every later record."""
@@ -102,6 +103,5 @@ class Journal:
                 try:
                     self._file.write(line + "\n")
                     self._file.flush()
-                except OSError:
-                    self._file = None
-                    raise
+                except OSError as error:
+                    self._file, self.failure = None, error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +14,15 @@ from hil.clock import utc_now
 from hil.errors import UsageError
 from hil.results.model import RunInfo, TestResult
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
 
 class RunFolder:
     """``reports/<run>``. Raises UsageError when it cannot be made, or is there already and was asked for by name."""
 
     def __init__(self, reports: Path, bench: str, run_id: str | None = None) -> None:
+        if run_id is not None and not _NAME.fullmatch(run_id):
+            raise UsageError("--run-id of letters, digits, dots, dashes and underscores", seen=repr(run_id))
         stamp = utc_now().strftime("%Y%m%d-%H%M%S")
         names = [run_id] if run_id else [f"{stamp}-{bench}", *(f"{stamp}-{bench}-{number}" for number in range(2, 100))]
         try:

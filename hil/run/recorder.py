@@ -96,7 +96,7 @@ class Recorder:
         return verdict
 
     def end(self) -> TestResult:
-        """Write the test's line. OSError passes through, after the journal and the list have it."""
+        """Write the test's line. OSError passes through."""
         current, self.current = self._running(), None
         result = TestResult(
             test=current.item.nodeid,

@@ -15,7 +15,7 @@ from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.progress import Progress
 from hil.run.timeout import TestTimer
-from hil.run.verdict import disk_full, judge, worst
+from hil.run.verdict import worst
 from hil.testbed.load import load
 
 if TYPE_CHECKING:
@@ -135,11 +135,16 @@ class Session:
 
     def _write(self, session: pytest.Session) -> None:
         """The result on disk; a full disk stops the run in order, so that the bench still comes to rest."""
+        running = self.the_run()
+        failure: OSError | None = None
         try:
-            self._progress.ended(self.the_run().end())
+            self._progress.ended(running.end())
         except OSError as error:
-            self.families.append(judge(error)[1])
-            session.shouldstop = f"results cannot be written: {error}; the bench is put to rest"
+            failure = error
+        failure = failure or running.journal.failure
+        if failure is not None:
+            self.families.append(ExitCode.USAGE)
+            session.shouldstop = f"results cannot be written: {failure}; the bench is put to rest"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -173,12 +178,10 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
+        self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         self.the_run().recorder.report(call, report)
-        if call.excinfo is not None and disk_full(call.excinfo.value):
-            item.session.shouldstop = f"the disk is full: {call.excinfo.value}; the bench is put to rest"
         return report
 
     # the end

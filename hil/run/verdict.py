@@ -11,7 +11,7 @@ import pytest
 from hil.errors import DutError, ExitCode, HilError
 
 WORST_FIRST = (ExitCode.INTERNAL, ExitCode.USAGE, ExitCode.BENCH, ExitCode.DEVICE)
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Verdict(StrEnum):
@@ -38,11 +38,8 @@ def judge(error: BaseException) -> tuple[Verdict, ExitCode]:
         return Verdict.FAILED, ExitCode.DEVICE
     if isinstance(error, HilError):
         return Verdict.ERROR, error.exit_code
-    return Verdict.ERROR, ExitCode.USAGE if disk_full(error) else ExitCode.INTERNAL
-
-
-def disk_full(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in _DISK_FULL
+    disk_full = isinstance(error, OSError) and error.errno in _DISK_FULL
+    return Verdict.ERROR, ExitCode.USAGE if disk_full else ExitCode.INTERNAL
 
 
 def worst(families: Iterable[ExitCode], otherwise: int) -> int:

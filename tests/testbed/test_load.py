@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from hil.errors import UsageError
+from hil.instruments import family_named
 from hil.testbed.load import load, schema
 from hil.testbed.model import Testbed
 
@@ -44,6 +45,13 @@ def refused(tmp_path: Path, text: str, *, must_exist: bool = False) -> str:
 def test_examples_load(file: Path) -> None:
     """Each testbed file of the project loads: people start from them, so they must not be wrong themselves."""
     assert load(file, must_exist=False).name == file.stem
+
+
+@pytest.mark.parametrize("file", sorted(TESTBEDS.glob("*.yaml")), ids=lambda file: file.name)
+def test_examples_name_real_families(file: Path) -> None:
+    """Instruments of the examples are of families that hil knows, in roles that these can play."""
+    for instrument in load(file, must_exist=False).instruments.values():
+        assert instrument.role in family_named(instrument.family).roles
 
 
 def test_there_are_examples() -> None:
