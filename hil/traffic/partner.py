@@ -9,13 +9,18 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from hil.clock import Deadline
 from hil.errors import BenchError
 from hil.testbed import model
 from hil.traffic.port import ETH_P_ALL, Capture, Port, PortCounters, agent_source
 from hil.traffic.program import Finished, LocalProgram, Program, SshProgram
+from hil.wait import pause
 
 if TYPE_CHECKING:
     from hil.journal import Journal
+
+_LINK_S, _LINK_POLL_S = 3.0, 0.01
+"""The adapter's end may be up before the partner's: autonegotiation of 1000BASE-T takes up to three seconds."""
 
 
 class Partner(Protocol):
@@ -33,10 +38,18 @@ class Partner(Protocol):
     @property
     def mtu(self) -> int: ...
 
+    @property
+    def carrier(self) -> bool:
+        """Whether the partner sees a link."""
+        ...
+
     def set_mtu(self, mtu: int) -> None: ...
 
     def send(self, frames: Iterable[bytes]) -> int:
-        """Put these very frames on the wire, in order; how many went out (fewer: the link went away)."""
+        """Put these very frames on the wire, in order; how many went out (fewer: the link went away).
+
+        A link that is still coming up is given a moment; without one nothing is sent.
+        """
         ...
 
     def capture(
@@ -84,14 +97,26 @@ class _PortPartner:
     def mtu(self) -> int:
         return self._port.mtu
 
+    @property
+    def carrier(self) -> bool:
+        return self._port.carrier
+
     def set_mtu(self, mtu: int) -> None:
         self._port.set_mtu(mtu)
 
     def send(self, frames: Iterable[bytes]) -> int:
         wanted = list(frames)
         with self.journal.span("traffic", "send frames", frames=len(wanted), where=self.where) as seen:
-            seen["sent"] = sent = self._port.send(wanted)
+            seen["sent"] = sent = self._port.send(wanted) if self._has_link() else 0
         return sent
+
+    def _has_link(self) -> bool:
+        deadline = Deadline(_LINK_S)
+        while not self._port.carrier:
+            if deadline.expired:
+                return False
+            pause(_LINK_POLL_S, why="the partner's link to come up")
+        return True
 
     def capture(
         self, *, ethertype: int = ETH_P_ALL, outgoing: bool = False, limit: int = 100_000

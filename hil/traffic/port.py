@@ -136,6 +136,11 @@ class Port:
     def mtu(self) -> int:
         return int(self.ask("facts")[0]["mtu"])
 
+    @property
+    def carrier(self) -> bool:
+        """Whether the port has a link and may send."""
+        return bool(self.ask("facts")[0]["carrier"])
+
     def set_mtu(self, mtu: int) -> None:
         self.ask("set_mtu", mtu=mtu)
 

@@ -21,8 +21,9 @@ _SOL_PACKET, _ADD_MEMBERSHIP, _STATISTICS, _AUXDATA, _IGNORE_OUTGOING = 263, 1, 
 _PROMISCUOUS = 1
 _TIMESTAMP_NS = 35  # SO_TIMESTAMPNS: a stamp of the kernel, at arrival
 _CHECKSUM_PENDING, _VLAN_VALID = 0x08, 0x10  # TP_STATUS_CSUMNOTREADY, TP_STATUS_VLAN_VALID
-_GET_MTU, _SET_MTU, _GET_MAC, _ETHTOOL = 0x8921, 0x8922, 0x8927, 0x8946
-_GET_GRO, _SET_GRO, _GET_FLAGS, _SET_FLAGS, _LRO = 0x2B, 0x2C, 0x25, 0x26, 1 << 15
+_GET_FLAGS, _GET_MTU, _SET_MTU, _GET_MAC, _ETHTOOL = 0x8913, 0x8921, 0x8922, 0x8927, 0x8946
+_RUNNING = 0x40
+_GET_GRO, _SET_GRO, _GET_FEATURES, _SET_FEATURES, _LRO = 0x2B, 0x2C, 0x25, 0x26, 1 << 15
 _OUTGOING, _UNFINISHED = 1, 2
 _BUFFER = 8 << 20
 _AUX = struct.Struct("=IIIHHHH")
@@ -66,7 +67,8 @@ class Agent:
     def do_facts(self, _request: Request, _data: bytes) -> Answer:
         raw = self.ioctl(_GET_MAC, bytes(16))[18:24]
         (mtu,) = struct.unpack_from("=i", self.ioctl(_GET_MTU, bytes(16)), 16)
-        return {"mac": raw.hex("-").upper(), "mtu": mtu}, b""
+        (flags,) = struct.unpack_from("=H", self.ioctl(_GET_FLAGS, bytes(16)), 16)
+        return {"mac": raw.hex("-").upper(), "mtu": mtu, "carrier": bool(flags & _RUNNING)}, b""
 
     def do_set_mtu(self, request: Request, _data: bytes) -> Answer:
         self.ioctl(_SET_MTU, struct.pack("=i12x", request["mtu"]))
@@ -148,12 +150,12 @@ class Agent:
 
     def set_offloads(self, gro: int, lro: int) -> tuple[int, int]:
         """Generic and large receive offload; what they were before."""
-        before_gro, flags = self.ethtool(_GET_GRO), self.ethtool(_GET_FLAGS)
+        before_gro, flags = self.ethtool(_GET_GRO), self.ethtool(_GET_FEATURES)
         before_lro = int(bool(flags & _LRO))
         if before_gro != gro:
             self.ethtool(_SET_GRO, gro)
         if before_lro != lro:
-            self.ethtool(_SET_FLAGS, flags | _LRO if lro else flags & ~_LRO)
+            self.ethtool(_SET_FEATURES, flags | _LRO if lro else flags & ~_LRO)
         return before_gro, before_lro
 
     def ethtool(self, command: int, value: int = 0) -> int:

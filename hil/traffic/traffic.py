@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
@@ -26,7 +26,9 @@ _RETRY_S = 0.05
 _END_MARGIN_S = 15.0
 """Beyond the time asked for: connecting, exchange of results, slow ends."""
 _STOP_S = 3.0
-_FLOWING_BYTES = 1_000_000
+_FLOWING_S = 0.1
+"""So much of the line's time must have been filled before background load counts as flowing."""
+_STALL_S, _STALL_BYTES = 0.05, 10_000
 _STREAM_LIMIT = 128
 
 
@@ -152,6 +154,11 @@ class Traffic:
                 next_step=f"name the program as tools.iperf3 in the testbed, and give the adapter {self._address}",
             )
 
+    def moved_bytes(self) -> int:
+        """Through the partner's port so far, both ways."""
+        now = self.partner.counters()
+        return now.received_bytes + now.sent_bytes
+
     def failed(self, wanted: str, seen: str, argv: list[str] | None = None) -> BenchError:
         return BenchError(wanted, seen=seen, where=self.partner.where, tried=" ".join(argv or ()))
 
@@ -197,13 +204,15 @@ class TcpLoad:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        stalled = ""
         try:
+            stalled = self._stalled()
             self._client.terminate()
-            self.result = self._result_of(self._client.finish(_STOP_S))
+            result = self._result_of(self._client.finish(_STOP_S))
+            self.result = replace(result, broken=result.broken or stalled)
         except (TimeoutError, OSError, BenchError) as cause:
-            self.result = iperf3.tcp_result(
-                {"error": f"the client told nothing: {cause}"}, direction=self._direction, streams=self._streams
-            )  # fmt: skip
+            told = {"error": stalled or f"the client told nothing: {cause}"}
+            self.result = iperf3.tcp_result(told, direction=self._direction, streams=self._streams)
         finally:
             self._client.close()
             self._server.stop()
@@ -236,11 +245,19 @@ class TcpLoad:
 
     def _wait_flowing(self, client: Program) -> None:
         """Until data moves, or the client has ended."""
-        partner = self._traffic.partner
-        before = partner.counters()
+        partner, before = self._traffic.partner, self._traffic.moved_bytes()
+        enough = self._traffic.adapter.link_mbps * 1e6 / 8 * _FLOWING_S
 
         def flowing() -> bool:
-            now = partner.counters() - before
-            return not client.running or now.received_bytes + now.sent_bytes > _FLOWING_BYTES
+            return not client.running or self._traffic.moved_bytes() - before > enough
 
         wait_until(flowing, what=f"{self.what} to flow", timeout_s=_CONNECT_S, where=partner.where)
+
+    def _stalled(self) -> str:
+        """Why the data stopped before the block did, when it had."""
+        if not self._client.running:
+            return ""  # its own report tells
+        before = self._traffic.moved_bytes()
+        pause(_STALL_S, why="to see whether data still moves")
+        moved = self._traffic.moved_bytes() - before
+        return "" if moved > _STALL_BYTES else f"no data moved any more: {moved} bytes in the last {_STALL_S:g} s"

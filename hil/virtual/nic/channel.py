@@ -62,7 +62,7 @@ class Channel:
         return dict(zip(COUNTERS, words, strict=True))
 
     def load_mbps(self) -> float:
-        """Over the last tenth of a second with traffic in it; 0 when that is long ago."""
+        """Over the last twentieth of a second with traffic; 0 when that is long ago."""
         words = self.counters()
         fresh = time.monotonic_ns() - words["load_until_ns"] < 3 * LOAD_WINDOW_NS
         return words["load_kbps"] / 1000 if fresh else 0.0

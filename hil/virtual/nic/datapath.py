@@ -29,7 +29,7 @@ COUNTERS = (
     "load_kbps", "load_until_ns",
 )  # fmt: skip
 """Words of the shared memory: counters as Get-NetAdapterStatistics names them, then the load and when it was true."""
-LOAD_WINDOW_NS = 100_000_000
+LOAD_WINDOW_NS = 50_000_000
 FRAMING = 24
 """Bytes of preamble, start delimiter, FCS and gap that a frame costs on the wire beyond what a socket sees."""
 
@@ -246,12 +246,19 @@ class DataPath:
             cast += 2 if frame[:6] == _BROADCAST else 1
         self._words[cast] += frames
         self._words[cast + 3] += size
-        self._window_bytes += size + frames * FRAMING
+        self._measure_load(size + frames * FRAMING)
+
+    def _measure_load(self, size: int) -> None:
+        """Publish the load of each window; one that began before a silence is no window."""
+        self._window_bytes += size
         now = time.monotonic_ns()
-        if (span := now - self._window_ns) >= LOAD_WINDOW_NS:
+        span = now - self._window_ns
+        if span < LOAD_WINDOW_NS:
+            return
+        if span < 2 * LOAD_WINDOW_NS:
             self._words[_LOAD] = self._window_bytes * 8_000_000 // span
             self._words[_LOAD_UNTIL] = now
-            self._window_bytes, self._window_ns = 0, now
+        self._window_bytes, self._window_ns = 0, now
 
 
 def main() -> None:

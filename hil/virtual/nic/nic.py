@@ -171,7 +171,7 @@ class Nic:
         return counted
 
     def load_mbps(self) -> float:
-        """Layer-1 bits on the wire, both directions, over the last tenth of a second, in Mbit/s."""
+        """Layer-1 bits on the wire, both directions, over the last twentieth of a second, in Mbit/s."""
         return self._channel.load_mbps()
 
     async def run(
