@@ -1,0 +1,80 @@
+"""Defects of Windows and of the machine's firmware."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from hil.virtual.faults import Fault
+
+if TYPE_CHECKING:
+    from hil.virtual.bench import VirtualBench
+
+_HOURS_S = 4 * 3600.0
+
+
+class RebootNeverReturns(Fault):
+    """A restart hangs in firmware: the machine goes down and does not come back until its mains are cut."""
+
+    caught_by: ClassVar = ("install",)
+
+    def boot_s(self, seconds: float, *, reason: str) -> float:
+        return _HOURS_S if reason == "restart" else seconds
+
+
+class SleepRefused(Fault):
+    """A driver fails the power request: Windows is told to sleep, and stays on."""
+
+    caught_by: ClassVar = ("power",)
+
+    def sleeps(self, asleep: bool, *, state: str) -> bool:
+        return False
+
+
+class HibernateRefused(Fault):
+    """S3 works, the hibernation file is too small: Windows is told to hibernate, and stays on."""
+
+    caught_by: ClassVar = ("power",)
+
+    def sleeps(self, asleep: bool, *, state: str) -> bool:
+        return asleep and state != "S4"
+
+
+class HangsInResume(Fault):
+    """A driver waits in its resume callback for an interrupt that never comes: the machine is on and does nothing."""
+
+    caught_by: ClassVar = ("power",)
+
+    def resume_s(self, seconds: float) -> float:
+        return _HOURS_S
+
+
+class ClockJumpsInSleep(Fault):
+    """Firmware and Windows disagree about local time: each resume sets the clock back by an hour."""
+
+    caught_by: ClassVar = ("power",)
+
+    def attach(self, bench: VirtualBench) -> None:
+        self._bench = bench
+
+    def resume_s(self, seconds: float) -> float:
+        self._bench.windows.clock_offset -= timedelta(hours=1)
+        return seconds
+
+
+class RestartsByItself(Fault):
+    """An update that was pending restarts Windows in the middle of a test, cleanly and unasked."""
+
+    caught_by: ClassVar = ("link",)
+
+    def attach(self, bench: VirtualBench) -> None:
+        self._bench = bench
+
+    def starts(self, started: bool, *, reason: str) -> bool:
+        if reason == "restart":
+            self._bench.machine.request_shutdown(
+                restart=True,
+                process=rf"C:\Windows\System32\MusNotification.exe ({self._bench.windows.computer_name})",
+                reason="Operating System: Service pack (Planned)",
+            )
+        return started
