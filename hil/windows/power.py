@@ -131,9 +131,10 @@ def wait_asleep(
 def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None = None) -> Wake:
     """Until it is back in fresh sessions and its records tell of the whole sleep.
 
-    Raises WakeFailed when it does not answer although the guard is over, Bugcheck or DutError when it booted anew.
+    Raises WakeFailed when it does not answer although the guard is over, Bugcheck or DutError when it booted anew,
+    BenchError when its clock jumped.
     """
-    called_s = now_s()
+    called_s, offset_s = now_s(), machine.clock_offset_s
     if timeout_s is None:
         timeout_s = max(0.0, suspension.guard_at_s - called_s) + machine.settings.resume_timeout_s
     try:
@@ -146,12 +147,25 @@ def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None
             next_step="press the power button, or cut the mains; then read the event log",
         ) from error
     latency_s = now_s() - called_s
+    _clock_must_have_run_on(machine, offset_s)
     wake = _read_records(machine, suspension, latency_s)
     if wake.source is WakeSource.DEVICE:
         named = machine.shell.run(Command("Get-PnpDevice", FriendlyName=wake.source_text), check=False)
         wake = replace(wake, device_ids=tuple(str(row["InstanceId"]) for row in named))
     machine.journal.event("observation", f"the machine woke from {wake.state}", source=wake.source, by=wake.source_text)
     return wake
+
+
+def _clock_must_have_run_on(machine: Machine, offset_s: float) -> None:
+    """Wall time that jumped in the sleep would make nonsense of every time in the records."""
+    jump_s, limit_s = machine.clock_offset_s - offset_s, machine.settings.max_clock_offset_s
+    if abs(jump_s) > limit_s:
+        raise BenchError(
+            f"a clock that is right within {limit_s:g} s after the sleep",
+            seen=f"it jumped by {jump_s:+.1f} s",
+            where=machine.where,
+            next_step="set the firmware's clock to what Windows takes it for (local time or UTC); look at its battery",
+        )
 
 
 def _read_records(machine: Machine, suspension: Suspension, latency_s: float) -> Wake:
