@@ -105,7 +105,7 @@ def read(inf: Inf, model: Model, target: Target) -> Install:
             where=inf.where(model.number),
         )  # fmt: skip
     lines = tuple(_with_needs(inf, name, frozenset()))
-    services = (line for line in _with_needs(inf, f"{name}.Services", frozenset()) if (line.key or "").lower() == "addservice")
+    services = (line for line in _with_needs(inf, f"{name}.Services", frozenset()) if _is(line, "AddService"))
     return Install(
         section=name,
         number=inf.line_of(name),
@@ -130,17 +130,21 @@ def _with_needs(inf: Inf, section: str, seen: frozenset[str]) -> Iterator[Line]:
         return
     for line in inf.lines(section):
         yield line
-        if (line.key or "").lower() == "needs":
+        if _is(line, "Needs"):
             for needed in line.values:
                 yield from _with_needs(inf, needed, seen | {section.lower()})
 
 
+def _is(line: Line, key: str) -> bool:
+    return line.key is not None and line.key.lower() == key.lower()
+
+
 def _first(lines: tuple[Line, ...], key: str) -> Line | None:
-    return next((line for line in lines if (line.key or "").lower() == key.lower()), None)
+    return next((line for line in lines if _is(line, key)), None)
 
 
 def _values(lines: tuple[Line, ...], key: str) -> tuple[str, ...]:
-    return tuple(value for line in lines if (line.key or "").lower() == key.lower() for value in line.values if value)
+    return tuple(value for line in lines if _is(line, key) for value in line.values if value)
 
 
 def _named(inf: Inf, lines: tuple[Line, ...], directive: str) -> Iterator[Line]:
@@ -186,7 +190,7 @@ def _bytes(values: tuple[str, ...]) -> bytes:
 
 def _copies(inf: Inf, lines: tuple[Line, ...]) -> Iterator[CopyFile]:
     for line in lines:
-        for name in line.values if (line.key or "").lower() == "copyfiles" else ():
+        for name in line.values if _is(line, "CopyFiles") else ():
             if name.startswith("@"):
                 dirid, folder = _destination(inf, "")
                 yield CopyFile(name[1:], name[1:], dirid, folder, line.number)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hil.package.inf import Inf
+from hil.package.inf import Inf, Line
 
 _DECORATION = re.compile(r"nt(x86|ia64|amd64|arm64|arm)?((?:\.[0-9a-fx]*)*)", re.IGNORECASE)
 _WORKSTATION = 1
@@ -73,18 +73,19 @@ def _number(text: str) -> int:
 
 
 def pick_decoration(decorations: Iterable[str], target: Target) -> str | None:
-    """The TargetOSVersion that Windows takes: newest not above the running one, then the most specific; None for none."""
+    """The TargetOSVersion that Windows takes: newest not above its own, then the most specific; None for none."""
     ranked = [(rank, text) for text in decorations if (rank := _applies(text, target)) is not None]
     return max(ranked, key=lambda item: item[0])[1] if ranked else None
 
 
 def read(inf: Inf, target: Target) -> tuple[Model, ...]:
     """Every model that the INF offers to ``target``; empty when no decoration applies."""
-    return tuple(model for line in inf.lines("Manufacturer") for model in _of_manufacturer(inf, line.values, line.key, target))
+    return tuple(model for line in inf.lines("Manufacturer") for model in _of_manufacturer(inf, line, target))
 
 
-def _of_manufacturer(inf: Inf, values: tuple[str, ...], name: str | None, target: Target) -> Iterator[Model]:
-    base, *decorations = values or (name or "",)
+def _of_manufacturer(inf: Inf, entry: Line, target: Target) -> Iterator[Model]:
+    name = entry.key
+    base, *decorations = entry.values or (name or "",)
     decoration = pick_decoration(decorations or [""], target)
     if decoration is None:
         return

@@ -18,7 +18,6 @@ from hil.package.models import Model, Target
 from hil.package.pe import Pe
 from hil.package.signature import SignatureRefused, verify
 
-
 THIS_WINDOWS = Target()
 
 
@@ -87,8 +86,8 @@ class Package:
         offered = models.read(inf, target)
         if not offered:
             raise UsageError(
-                f"models for {target.architecture} Windows build {target.build}", seen="no [Manufacturer] entry applies",
-                where=inf.where(inf.line_of("Manufacturer")),
+                f"models for {target.architecture} Windows build {target.build}",
+                seen="no [Manufacturer] entry applies", where=inf.where(inf.line_of("Manufacturer")),
             )  # fmt: skip
         chosen = installs.read(inf, offered[0], target)
         service = chosen.function_driver
@@ -141,8 +140,9 @@ class Package:
                 if hardware_id in (known.upper() for known in model.ids):
                     return model
         raise UsageError(
-            f"a package for {wanted[0] if wanted else 'the adapter'}", seen=f"hardware ids {', '.join(self.hardware_ids)}",
-            where=self.inf.where(self.models[0].number), next_step="name the right folder under packages in the testbed",
+            f"a package for {wanted[0] if wanted else 'the adapter'}",
+            seen=f"hardware ids {', '.join(self.hardware_ids)}", where=self.inf.where(self.models[0].number),
+            next_step="name the right folder under packages in the testbed",
         )  # fmt: skip
 
     def verify(self, roots: Iterable[bytes] = (), *, at: datetime | None = None) -> tuple[Finding, ...]:

@@ -109,7 +109,8 @@ def _parse(data: bytes) -> Pe:
     signature = struct.unpack_from("<II", data, entry) if has_entry else (0, 0)
     if signature[0] and not optional + optional_size <= signature[0] <= signature[0] + signature[1] <= len(data):
         raise ValueError("the signature lies outside the file")
-    headers = [struct.unpack_from("<8s6I", data, optional + optional_size + 40 * index) for index in range(section_count)]
+    table = optional + optional_size
+    headers = [struct.unpack_from("<8s6I", data, table + 40 * index) for index in range(section_count)]
     if any(header[3] and header[4] + header[3] > len(data) for header in headers):
         raise ValueError("a section ends behind the end of the file")
     resources = next((h for h in headers if h[0].rstrip(b"\0") == b".rsrc"), None)

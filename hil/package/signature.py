@@ -78,7 +78,8 @@ def verify(catalog: Catalog, roots: Iterable[bytes], *, at: datetime | None = No
         raise refused(Reason.UNTRUSTED_ROOT, f"signer {catalog.signer}")
     for certificate in chain:
         if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
-            raise refused(Reason.EXPIRED, f"{certificate.subject.rfc4514_string()} until {certificate.not_valid_after_utc}")
+            name, end = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+            raise refused(Reason.EXPIRED, f"{name} until {end}")
     encoded = tuple(_der(certificate) for certificate in chain)
     return Signer(catalog.signer, encoded[0], encoded)
 
@@ -126,8 +127,8 @@ def _check(signer: Certificate, signature: bytes, message: bytes, algorithm: str
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-    known: dict[str, Any] = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
-    digest, key = known[algorithm](), signer.public_key()
+    known: tuple[Any, ...] = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
+    digest, key = {kind.name: kind for kind in known}[algorithm](), signer.public_key()
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, message, padding.PKCS1v15(), digest)
@@ -145,7 +146,8 @@ def _may_sign_code(certificate: Certificate) -> bool:
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
-        return ExtendedKeyUsageOID.CODE_SIGNING in certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+        usages = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+        return ExtendedKeyUsageOID.CODE_SIGNING in usages
     except ExtensionNotFound:
         return True
     except ValueError:

@@ -47,8 +47,8 @@ def _image(
     coff = struct.pack("<HHIIIHH", 0x8664, len(sections), int(built.timestamp()), 0, 0, _OPTIONAL_SIZE, 0x0022)
     optional = struct.pack(
         "<HBBIIIIIQIIHHHHHHIIIIHHQQQQII", 0x20B, 14, 40, _FILE_ALIGNMENT, len(body) - _FILE_ALIGNMENT, 0,
-        _SECTION_ALIGNMENT, _SECTION_ALIGNMENT, _IMAGE_BASE, _SECTION_ALIGNMENT, _FILE_ALIGNMENT, 10, 0, 10, 0, 10, 0, 0,
-        size, _FILE_ALIGNMENT * 2, 0, subsystem, dll_characteristics, 1 << 20, 1 << 12, 1 << 20, 1 << 12, 0, 16,
+        _SECTION_ALIGNMENT, _SECTION_ALIGNMENT, _IMAGE_BASE, _SECTION_ALIGNMENT, _FILE_ALIGNMENT, 10, 0, 10, 0, 10, 0,
+        0, size, _FILE_ALIGNMENT * 2, 0, subsystem, dll_characteristics, 1 << 20, 1 << 12, 1 << 20, 1 << 12, 0, 16,
     )  # fmt: skip
     directories = [(0, 0)] * 16
     directories[_RESOURCE_DIRECTORY] = (resource_at, len(resources))

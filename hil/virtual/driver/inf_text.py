@@ -27,7 +27,9 @@ _ENUMS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("*LsoV2IPv4", "Large Send Offload V2 (IPv4)", "1", _ON_OFF),
     ("*LsoV2IPv6", "Large Send Offload V2 (IPv6)", "1", _ON_OFF),
     ("*RSS", "Receive Side Scaling", "1", _ON_OFF),
-    ("*NumRssQueues", "Maximum Number of RSS Queues", "4", {"1": "1 Queue", "2": "2 Queues", "4": "4 Queues", "8": "8 Queues"}),
+    ("*NumRssQueues", "Maximum Number of RSS Queues", "4", {
+        "1": "1 Queue", "2": "2 Queues", "4": "4 Queues", "8": "8 Queues",
+    }),
     ("*WakeOnMagicPacket", "Wake on Magic Packet", "1", _ON_OFF),
     ("*WakeOnPattern", "Wake on Pattern Match", "1", _ON_OFF),
     ("*PMARPOffload", "ARP Offload", "1", _ON_OFF),

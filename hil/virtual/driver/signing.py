@@ -72,7 +72,7 @@ class Publisher:
         digest = hashlib.sha256(content.contents).digest()
         attributes = cms.CMSAttributes([
             _attribute("content_type", "microsoft_ctl"),
-            _attribute("microsoft_spc_sp_opus_info", spc.SpcSpOpusInfo({"program_name": spc.SpcString("unicode", self.name)})),
+            _attribute("microsoft_spc_sp_opus_info", {"program_name": spc.SpcString("unicode", self.name)}),
             _attribute("message_digest", digest),
         ])  # fmt: skip
         signature = self.key.sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
@@ -111,7 +111,8 @@ def _trust_list(files: Mapping[str, bytes], hardware_ids: tuple[str, ...], now: 
         {"extn_id": NAME_VALUE, "extn_value": core.ParsableOctetString(_name_value(name, text).dump())}
         for name, text in texts.items()
     ]
-    members = sorted((_member(name, data) for name, data in files.items()), key=lambda member: bytes(member["subject_identifier"]))
+    members = [_member(name, data) for name, data in files.items()]
+    members.sort(key=lambda member: bytes(member["subject_identifier"]))
     return ctl.CertificateTrustList({
         "subject_usage": [CATALOG_LIST],
         "list_identifier": hashlib.sha256(b"".join(files.values())).digest()[:16],
@@ -130,10 +131,10 @@ def _member(name: str, data: bytes) -> ctl.TrustedSubject:
     digest = file_digest(data)
     image = is_pe(data)
     link = spc.SpcLink("file", spc.SpcString("unicode", _OBSOLETE))
-    subject = (
-        {"type": "microsoft_spc_pe_image_data", "value": spc.SpcPeImageData({"flags": set(), "file": link})}
-        if image else {"type": "microsoft_spc_cab_data", "value": link}
-    )  # fmt: skip
+    subject = {"type": "microsoft_spc_cab_data", "value": link}
+    if image:
+        subject = {"type": "microsoft_spc_pe_image_data", "value": spc.SpcPeImageData({"flags": set(), "file": link})}
+    information = {"subguid": PE_SIP if image else FLAT_SIP, "certversion": 512}
     indirect = spc.SpcIndirectDataContent({
         "data": subject,
         "message_digest": {"digest_algorithm": {"algorithm": "sha256", "parameters": core.Null()}, "digest": digest},
@@ -142,7 +143,7 @@ def _member(name: str, data: bytes) -> ctl.TrustedSubject:
         "subject_identifier": (digest.hex().upper() + "\0").encode("utf-16-le"),
         "subject_attributes": [
             {"type": "microsoft_cat_namevalue", "values": [_name_value("File", name), _name_value("OSAttr", "2:10.0")]},
-            {"type": "microsoft_cat_memberinfo", "values": [{"subguid": PE_SIP if image else FLAT_SIP, "certversion": 512}]},
+            {"type": "microsoft_cat_memberinfo", "values": [information]},
             {"type": "microsoft_spc_indirect_data_content", "values": [indirect]},
         ],
     })  # fmt: skip

@@ -17,8 +17,8 @@ _SWITCHES = {"on": "Yes", "yes": "Yes", "true": "Yes", "1": "Yes", "off": "No", 
 _BOOLEANS = ("testsigning", "nointegritychecks", "debug", "bootlog", "hypervisordebug")
 _LOADER = (
     ("identifier", "{current}"), ("device", "partition=C:"), ("path", r"\WINDOWS\system32\winload.efi"),
-    ("description", "Windows 11"), ("locale", "en-US"), ("inherit", "{bootloadersettings}"), ("osdevice", "partition=C:"),
-    ("systemroot", r"\WINDOWS"), ("nx", "OptIn"), ("bootmenupolicy", "Standard"),
+    ("description", "Windows 11"), ("locale", "en-US"), ("inherit", "{bootloadersettings}"),
+    ("osdevice", "partition=C:"), ("systemroot", r"\WINDOWS"), ("nx", "OptIn"), ("bootmenupolicy", "Standard"),
 )  # fmt: skip
 
 

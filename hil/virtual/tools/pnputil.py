@@ -113,7 +113,7 @@ async def _add(call: ToolCall, args: list[str]) -> int:
     for path in found:
         result, new, needs_reboot = await _add_one(call, path, install="/install" in options)
         code, added, reboot = result or code, added + new, reboot or needs_reboot
-    call.out(f"\nTotal driver packages:  {len(found)}\nAdded driver packages:  {added}\n")
+    call.out(f"\nTotal driver packages:  {len(found)}\nAdded driver packages:  {added}")
     if reboot and code == 0:
         call.out(REBOOT_INSTALL)
         return REBOOT_REQUIRED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -81,6 +82,8 @@ class DriverStore:
         self.windows = windows
         self.target = Target(build=windows.build)
         self._packages: dict[str, StoredPackage] = {}
+        self.prefers: Callable[[Match, BoundDriver], bool] = Match.beats
+        """Whether a package replaces the driver that a device has; a fault may put another rule here."""
         windows.devices.may_load = self._may_load
 
     def all(self) -> list[StoredPackage]:
@@ -215,7 +218,7 @@ class DriverStore:
             match = _match(stored, node) if node.present else None
             if match is None:
                 continue
-            better = node.driver is None or match.beats(node.driver)
+            better = node.driver is None or self.prefers(match, node.driver)
             outcome[node.instance_id] = better
             if not better:
                 log.line("ndv", f"Device is up-to-date: {node.instance_id} runs {node.driver and node.driver.inf}")
@@ -245,7 +248,8 @@ def _identity(package: Package) -> str:
 def _match(stored: StoredPackage, node: Devnode) -> Match | None:
     """The best way in which a package fits a device ("How Windows ranks drivers": identifier score)."""
     found: list[Match] = []
-    identifiers = [(text, 0) for text in node.hardware_ids] + [(text, _COMPATIBLE_DEVICE) for text in node.compatible_ids]
+    identifiers = [(text, 0) for text in node.hardware_ids]
+    identifiers += [(text, _COMPATIBLE_DEVICE) for text in node.compatible_ids]
     for position, (device_id, device_score) in enumerate(identifiers):
         for model in stored.package.models:
             known = [text.upper() for text in model.ids]
@@ -260,7 +264,8 @@ def bound(match: Match) -> BoundDriver:
     stored, package = match.stored, match.stored.package
     install = installs.read(package.inf, match.model, package.target)
     service = install.function_driver
-    image = (service.binary if service else "").replace("%13%", stored.folder).replace("%12%", r"C:\Windows\System32\drivers")
+    binary = service.binary if service else ""
+    image = binary.replace("%13%", stored.folder).replace("%12%", r"C:\Windows\System32\drivers")
     return BoundDriver(
         inf=stored.published, original_inf=stored.original_inf, provider=package.provider, version=package.version,
         date=stored.released, signer=package.signer, service=service.name if service else "", store_path=stored.folder,
@@ -271,10 +276,11 @@ def bound(match: Match) -> BoundDriver:
 
 def _software_key(package: Package, install: installs.Install) -> tuple[RegistryValue, ...]:
     """The device's driver key: AddReg below HKR, what the class installer reads, and each keyword at its default."""
-    values = [
-        RegistryValue(entry.subkey, entry.name, entry.kind, list(entry.data) if isinstance(entry.data, tuple) else entry.data)
-        for entry in install.registry if entry.root == "HKR"
-    ]  # fmt: skip
+    values = []
+    for entry in install.registry:
+        if entry.root == "HKR":
+            data = list(entry.data) if isinstance(entry.data, tuple) else entry.data
+            values.append(RegistryValue(entry.subkey, entry.name, entry.kind, data))
     values += [RegistryValue("", name, "REG_DWORD", number) for name, number in install.network]
-    values += [RegistryValue("", keyword.name, "REG_SZ", keyword.default) for keyword in package.keywords if not keyword.optional]
-    return tuple(values)
+    settings = (keyword for keyword in package.keywords if not keyword.optional)
+    return (*values, *(RegistryValue("", keyword.name, "REG_SZ", keyword.default) for keyword in settings))

@@ -40,7 +40,8 @@ _REFUSALS = {
     Reason.DAMAGED: (0x80096010, "The digital signature of the object did not verify."),
     Reason.UNTRUSTED_ROOT: (
         0x800B0109,
-        "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.",
+        "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust "
+        "provider.",
     ),
     Reason.EXPIRED: (
         0x800B0101,

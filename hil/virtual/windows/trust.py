@@ -106,8 +106,8 @@ class Certificates:
         """By thumbprint, serial number, or part of the subject, as certutil's CertId."""
         text = wanted.replace(" ", "").upper()
         return [
-            certificate for certificate in self.store(name, location).values()
-            if text in (certificate.thumbprint, certificate.serial_number) or wanted.lower() in certificate.subject.lower()
+            found for found in self.store(name, location).values()
+            if text in (found.thumbprint, found.serial_number) or wanted.lower() in found.subject.lower()
         ]  # fmt: skip
 
     def roots(self) -> tuple[bytes, ...]:
@@ -131,8 +131,8 @@ def children(windows: Windows, path: str) -> list[PSRecord]:
     """What Get-ChildItem shows for a path on the Cert: drive. Raises FileNotFoundError for what is not there."""
     parts = _split(path)
     if len(parts) < 2:
-        names = list(STORES) if parts else list(LOCATIONS)
-        return [PSRecord(("Microsoft.PowerShell.Commands.X509StoreLocation", "System.Object"), {"Name": name}, name) for name in names]
+        kind = ("Microsoft.PowerShell.Commands.X509StoreLocation", "System.Object")
+        return [PSRecord(kind, {"Name": name}, name) for name in (STORES if parts else LOCATIONS)]
     store = windows.certificates.store(parts[1], parts[0])
     if len(parts) == 2:
         return [record(certificate, parts[0], parts[1]) for certificate in store.values()]
@@ -168,15 +168,15 @@ def remove(windows: Windows, path: str) -> None:
 
 def record(certificate: Certificate, location: str, store: str) -> PSRecord:
     """As the certificate provider gives it out."""
-    parent = rf"Microsoft.PowerShell.Security\Certificate::{location}\{store}"
+    parent, name = rf"Microsoft.PowerShell.Security\Certificate::{location}\{store}", certificate.thumbprint
     return PSRecord(
         ("System.Security.Cryptography.X509Certificates.X509Certificate2", "System.Object"),
         {
-            "PSPath": rf"{parent}\{certificate.thumbprint}", "PSParentPath": parent, "PSChildName": certificate.thumbprint,
+            "PSPath": rf"{parent}\{name}", "PSParentPath": parent, "PSChildName": name,
             "PSIsContainer": False, "FriendlyName": "", "HasPrivateKey": False, "Issuer": certificate.issuer,
             "NotAfter": certificate.not_after, "NotBefore": certificate.not_before, "RawData": certificate.der,
             "SerialNumber": certificate.serial_number, "Subject": certificate.subject,
-            "Thumbprint": certificate.thumbprint, "Version": 3,
+            "Thumbprint": name, "Version": 3,
         },
-        f"[Subject]\n  {certificate.subject}\n\n[Thumbprint]\n  {certificate.thumbprint}\n",
+        f"[Subject]\n  {certificate.subject}\n\n[Thumbprint]\n  {name}\n",
     )  # fmt: skip

@@ -30,7 +30,9 @@ def import_certificate(
         raise _refused("The path is not a certificate store.", "System.ArgumentException", CertStoreLocation)
     location, store = parts[-2], parts[-1]
     if location.lower() == "localmachine" and not windows.elevated:
-        raise _refused("Access is denied. 0x80070005 (WIN32: 5 ERROR_ACCESS_DENIED)", "System.UnauthorizedAccessException")
+        raise _refused(
+            "Access is denied. 0x80070005 (WIN32: 5 ERROR_ACCESS_DENIED)", "System.UnauthorizedAccessException"
+        )
     try:
         certificate = trust.Certificate(windows.files.read(FilePath))
     except FileNotFoundError as error:
@@ -45,9 +47,10 @@ def import_certificate(
     try:
         windows.certificates.add(store, certificate, location)
     except FileNotFoundError as error:
-        raise _refused(f"Cannot find path '{CertStoreLocation}' because it does not exist.", "System.Exception") from error
+        message = f"Cannot find path '{CertStoreLocation}' because it does not exist."
+        raise _refused(message, "System.Management.Automation.ItemNotFoundException") from error
     yield trust.record(certificate, location, store)
 
 
 def _refused(message: str, exception: str, target: object = None) -> CmdletError:
-    return CmdletError(message, error_id=f"{exception},{_IMPORT}", category="NotSpecified", target=target, exception=exception)
+    return CmdletError(message, error_id=f"{exception},{_IMPORT}", target=target, exception=exception)

@@ -37,15 +37,13 @@ def get_authenticode_signature(
     windows: Windows = call.host
     for path in FilePath or LiteralPath or ():
         if not windows.files.exists(path):
-            call.write_error(
-                CmdletError(
-                    f"Cannot find path '{path}' because it does not exist.", category="ObjectNotFound", target=path,
-                    error_id=f"FileNotFound,{_COMMAND}",
-                    exception="System.Management.Automation.ItemNotFoundException",
-                )  # fmt: skip
-            )
-            continue
-        yield _signature(windows, path)
+            error = CmdletError(
+                f"Cannot find path '{path}' because it does not exist.", category="ObjectNotFound", target=path,
+                error_id=f"FileNotFound,{_COMMAND}", exception="System.Management.Automation.ItemNotFoundException",
+            )  # fmt: skip
+            call.write_error(error)
+        else:
+            yield _signature(windows, path)
 
 
 def _signature(windows: Windows, path: str) -> PSRecord:
