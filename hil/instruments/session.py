@@ -252,12 +252,13 @@ class Session:
                 visa.timeout = self.timeout_s * 1000
         except BaseException as error:
             self._discard()
-            self._note(_short(message), error=f"{type(error).__name__}: {error}", duration_s=round(now_s() - started_s, 6))
+            seen = f"{type(error).__name__}: {error}"
+            self._note(_short(message), error=seen, duration_s=round(now_s() - started_s, 6))
             if not isinstance(error, Exception):
                 raise  # an interrupt is not the instrument's, but the answer it left behind is dropped all the same
             raise InstrumentLost(
                 f"{self.name} to {'answer' if answered else 'take'} {_short(message)!r}",
-                seen=f"{type(error).__name__}: {error}", where=self.where, tried=f"for {now_s() - started_s:.1f} s",
+                seen=seen, where=self.where, tried=f"for {now_s() - started_s:.1f} s",
             ) from error  # fmt: skip
         self._note(_short(message), reply=_short(reply), duration_s=round(now_s() - started_s, 6))
         return reply

@@ -52,6 +52,8 @@ class Switching:
     ) -> None:
         self.name, self._contact, self._journal, self._timing = name, contact, journal, timing
         self._off_time = OffTime(key, timing.min_off_s, state_dir) if timing.min_off_s > 0 else None
+        self._in_doubt = False
+        """A set was lost with its connection: an instrument that was frozen may still act upon it when it thaws."""
 
     @property
     def identity(self) -> Identity:
@@ -68,7 +70,7 @@ class Switching:
         wanted = Switch.ON if on else Switch.OFF
         with self._journal.span("instrument", f"{self.name}: {verb}") as outcome:
             outcome["before"] = before = self._read()
-            if before is not wanted:
+            if before is not wanted or self._in_doubt:
                 self._wait_off_time(on)
                 self._move(on, wanted, verb, tries=_TRIES if again else 1)
             if witness is not None:
@@ -86,7 +88,7 @@ class Switching:
                     self._contact.set(on)
                 break
             except InstrumentLost as error:
-                lost = error
+                lost, self._in_doubt = error, True
         else:
             assert lost is not None
             raise BenchError(
@@ -98,9 +100,10 @@ class Switching:
         if self._timing.settle_s:
             pause(self._timing.settle_s, why=f"{self.name} settles", journal=self._journal)
         self._read_back(wanted, verb)
-        if lost is not None:  # the lost message may still be acted upon by an instrument that was frozen
+        if self._in_doubt:
             pause(max(self._timing.settle_s, 0.1), why=f"{self.name} lost its connection: reading twice")
             self._read_back(wanted, verb)
+            self._in_doubt = False
 
     def _read(self) -> Switch:
         """A read may always be repeated: the connection that fails is often one that idled too long."""

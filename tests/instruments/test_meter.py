@@ -55,7 +55,7 @@ def test_over_range_is_not_a_number_of_watts(lab, meter):
 
 def test_waiting_for_sleep_that_does_not_come(meter):
     """The deadline names the last reading."""
-    with pytest.raises(BenchError, match="60|59"):
+    with pytest.raises(BenchError, match=r"60|59"):
         meter.wait_below(5.0, 0.3)
 
 
@@ -64,7 +64,7 @@ def test_a_machine_that_stirs_is_found(lab, meter):
     lab.ends.mains_w = 2.0
     meter.wait_below(4.0, 3)
     threading.Timer(0.3, lambda: setattr(lab.ends, "mains_w", 40.0)).start()
-    with pytest.raises(DutError, match="40|39"):
+    with pytest.raises(DutError, match=r"40|39"):
         meter.stays_below(5.0, 0.8)
 
 

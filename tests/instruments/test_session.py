@@ -274,7 +274,7 @@ def test_wrong_model_is_refused_by_both_names(peer, session):
 
 def test_wrong_serial_is_refused(peer, session):
     """Two instruments of one kind are told apart by serial number."""
-    with pytest.raises(WrongInstrument, match="P-2.*P-1"):
+    with pytest.raises(WrongInstrument, match=r"P-2.*P-1"):
         _ = session(peer(Connection.serve).resource, serial="P-2").identity
 
 

@@ -26,6 +26,8 @@ class Mishap(Enum):
     FIN = "fin"
     RST = "rst"
     GARBAGE = "garbage"
+    FREEZE = "freeze"
+    """This answer goes out, and then nothing until the thaw."""
 
 
 @dataclass
@@ -112,6 +114,8 @@ class SocketServer:
             return False
         if mishap is Mishap.HALF:
             reply = reply[: len(reply) // 2]
+        if mishap is Mishap.FREEZE:
+            self.habits.thawed.clear()
         if mishap is Mishap.GARBAGE:
             reply = b"\xff" + reply
         if mishap is not Mishap.SILENT:
