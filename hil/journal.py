@@ -29,7 +29,9 @@ class Journal:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._file: IO[str] | None = path.open("a", encoding="utf-8") if path else None
+        self._file: IO[str] | None = (
+            path.open("a", encoding="utf-8", errors="backslashreplace") if path else None
+        )
         self._started_s = now_s()
         self._lock = threading.RLock()
         self._ids = itertools.count(1)

@@ -38,7 +38,8 @@ def _app() -> Any:
 
     from hil.cli import check, doctor, faults, instruments, lab, provision, run
 
-    app, bench = (typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None) for _ in range(2))
+    options: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
+    app, bench = typer.Typer(**options, pretty_exceptions_enable=False), typer.Typer(**options)
     app.callback(help="Hardware-in-the-loop tests of Windows NIC drivers.")(lambda: None)
     bench.callback(help="Virtual benches.")(lambda: None)
     bench.command()(lab.up)

@@ -9,7 +9,6 @@ import typer
 from hil.errors import UsageError
 
 DEFAULT_TESTBED = Path("testbeds/virtual.yaml")
-DEFAULT_SUITES = Path("suites")
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 """For typer: what it does not know is pytest's."""
 
@@ -22,26 +21,15 @@ def run(context: typer.Context) -> int:
     """
     import pytest
 
-    return int(pytest.main(arguments(context.args)))
+    # pytest would rewrite the assertions of a plug-in; ours has none that a test sees, and it is loaded already
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return int(pytest.main([*quiet, *arguments(context.args)]))
 
 
 def arguments(given: list[str]) -> list[str]:
-    """The arguments for pytest: with a testbed and suites. Raises UsageError when there is no default for them here."""
-    added = []
-    if not any(argument.partition("=")[0] == "--testbed" for argument in given):
-        added += ["--testbed", str(_default(DEFAULT_TESTBED, "--testbed FILE"))]
-    if not any(_is_path(argument, before) for before, argument in zip(["", *given], given, strict=False)):
-        added += [str(_default(DEFAULT_SUITES, "the path of a suite"))]
-    return [*added, *given]
-
-
-def _is_path(argument: str, before: str) -> bool:
-    """Whether the argument names a test file or folder, and is not the value of an option before it."""
-    value_of_option = before.startswith("-") and "=" not in before and not before.startswith("-v")
-    return not argument.startswith("-") and not value_of_option and Path(argument.partition("::")[0]).exists()
-
-
-def _default(path: Path, option: str) -> Path:
-    if not path.exists():
-        raise UsageError(option, seen=f"no {path} here", where=str(Path.cwd()))
-    return path
+    """The arguments for pytest: with a testbed. Raises UsageError when there is no default for it here."""
+    if any(argument.partition("=")[0] == "--testbed" for argument in given):
+        return given
+    if not DEFAULT_TESTBED.exists():
+        raise UsageError("--testbed FILE", seen=f"no {DEFAULT_TESTBED} here", where=str(Path.cwd()))
+    return ["--testbed", str(DEFAULT_TESTBED), *given]

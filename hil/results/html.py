@@ -34,7 +34,7 @@ def write_html(folder: Path) -> Path:
         **summary(results),
     )
     path = folder / "index.html"
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 

@@ -29,10 +29,10 @@ class Step:
 def read_steps(journal: Path) -> dict[str, list[Step]]:
     """Node id to steps, in the order they began."""
     records: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with journal.open(encoding="utf-8") as file:
+    with journal.open("rb") as file:
         for line in file:
             # the last line of a killed run may be cut
-            record = json.loads(line) if line.endswith("\n") else {}
+            record = json.loads(line) if line.endswith(b"\n") else {}
             if record.get("test"):
                 records[record["test"]].append(record)
     return {test: _story(of_test) for test, of_test in records.items()}

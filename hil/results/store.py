@@ -57,7 +57,8 @@ class ResultWriter:
     """Appends to results.jsonl; each line reaches the file before the call returns. OSError passes through."""
 
     def __init__(self, path: Path, mask: Callable[[str], str]) -> None:
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        # output of tests may hold half a surrogate pair, which JSON can only hold escaped
+        self._file: IO[str] = path.open("a", encoding="utf-8", errors="backslashreplace")
         self._mask = mask
 
     def run(self, info: RunInfo) -> None:
@@ -96,7 +97,7 @@ class Results:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Each whole line; the last one of a killed run may be cut, and is left out."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for text in file:
-            if text.endswith("\n"):
+            if text.endswith(b"\n"):
                 yield json.loads(text)

@@ -31,6 +31,7 @@ def activate(config: pytest.Config) -> None:
 
     try:
         _one_process(config)
+        _suites_by_default(config)
         testbed = _testbed(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
@@ -51,6 +52,13 @@ def _one_process(config: pytest.Config) -> None:
         raise UsageError("one process per bench", seen=f"-n {workers} and 1 bench", next_step=step)
     if workers:
         config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+
+
+def _suites_by_default(config: pytest.Config) -> None:
+    """A run on a bench without a path means suites/, where there are any, not the tests of hil itself."""
+    suites = config.invocation_params.dir / "suites"
+    if config.args_source is not pytest.Config.ArgsSource.ARGS and suites.is_dir():
+        config.args[:] = [str(suites)]
 
 
 def _testbed(config: pytest.Config) -> Testbed:
