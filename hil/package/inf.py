@@ -233,23 +233,22 @@ def _unquoted(body: str) -> str:
 
 
 class _Field:
-    """A value in the making: blanks count only inside quotes."""
+    """A value in the making: blanks around it count only inside quotes."""
 
     def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self._quoted: list[bool] = []
+        self.pieces: list[tuple[str, bool]] = []
 
     def add(self, piece: str, *, quoted: bool) -> None:
-        self.pieces.append(piece)
-        self._quoted.append(quoted)
+        if quoted or piece.strip() or self.pieces:
+            self.pieces.append((piece, quoted) if quoted or self.pieces else (piece.lstrip(), False))
 
     def text(self) -> str:
-        pieces = self.pieces
-        if pieces and not self._quoted[0]:
-            pieces[0] = pieces[0].lstrip()
-        if pieces and not self._quoted[-1]:
-            pieces[-1] = pieces[-1].rstrip()
-        return "".join(pieces)
+        kept = list(self.pieces)
+        while kept and not kept[-1][1] and not kept[-1][0].strip():
+            kept.pop()
+        if kept and not kept[-1][1]:
+            kept[-1] = (kept[-1][0].rstrip(), False)
+        return "".join(piece for piece, _ in kept)
 
 
 def _strings(sections: Mapping[str, Section], language: int) -> dict[str, str]:

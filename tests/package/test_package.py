@@ -1,0 +1,111 @@
+"""Whole packages on disk, good and bad."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+
+import pytest
+
+from hil.errors import UsageError
+from hil.package import Package, Target
+
+
+def test_sample_package(built):
+    """Version, date, provider, ids, service and image hash are those of the package.
+
+    The install suite compares the machine with exactly these.
+    """
+    package = Package.load(built.current)
+    assert (package.version, package.date, package.provider) == ("2.1.0.0", date(2025, 9, 15), "HIL Lab")
+    assert package.hardware_ids[0] == r"PCI\VEN_1D0F&DEV_7A10&SUBSYS_00011D0F&REV_01"
+    assert (package.service, package.driver, package.signer) == ("hilnic", "hilnic.sys", "HIL Lab Test Certificate")
+    assert package.driver_sha256 == hashlib.sha256((built.current / "hilnic.sys").read_bytes()).hexdigest().upper()
+    assert [file.path for file in package.files] == ["hilnic.inf", "hilnic.cat", "hilnic.sys"]
+    assert package.image.file_version == package.version
+
+
+def test_good_package_has_no_findings(built):
+    """Both releases are vouched for by their catalogs and by the publisher's certificate."""
+    for folder in (built.current, built.previous):
+        assert Package.load(folder).verify([built.certificate.read_bytes()]) == ()
+        Package.load(folder).require_intact()
+
+
+def test_releases_differ(built):
+    """Previous and current are other images, and the broken one differs from the current in the image alone."""
+    current, previous, broken = (Package.load(f) for f in (built.current, built.previous, built.broken))
+    assert len({current.driver_sha256, previous.driver_sha256, broken.driver_sha256}) == 3
+    assert (broken.version, broken.files[0].sha256) == (current.version, current.files[0].sha256)
+    assert previous.date < current.date
+
+
+def test_altered_file_is_named(built):
+    """Of a package that was changed after signing, the changed file is named."""
+    package = Package.load(built.broken)
+    assert [finding.where for finding in package.verify()] == [str(built.broken / "hilnic.sys")]
+    with pytest.raises(UsageError) as error:
+        package.require_intact()
+    assert error.value.where.endswith("hilnic.sys") and "hilnic.cat" in error.value.seen
+
+
+def test_changed_inf_is_named(folder):
+    """An INF edited after signing does not match its catalog either."""
+    inf = folder / "hilnic.inf"
+    inf.write_bytes(inf.read_bytes().replace(b"2.1.0.0", b"9.9.9.9"))
+    assert [finding.where for finding in Package.load(folder).verify()] == [str(inf)]
+
+
+def test_folder_without_inf(tmp_path):
+    """No folder, or one without INF, is said plainly."""
+    with pytest.raises(UsageError, match="no INF"):
+        Package.load(tmp_path)
+    with pytest.raises(UsageError, match="no such folder"):
+        Package.load(tmp_path / "missing")
+
+
+def test_two_infs(folder):
+    """Two INFs in one folder are both named: the harness does not guess which was meant."""
+    (folder / "other.INF").write_bytes((folder / "hilnic.inf").read_bytes())
+    with pytest.raises(UsageError, match=r"hilnic\.inf, other\.INF"):
+        Package.load(folder)
+
+
+@pytest.mark.parametrize("name", ["hilnic.cat", "hilnic.sys"])
+def test_missing_file_is_named_with_its_line(folder, name):
+    """A file that the INF names and that is not there is named, with the INF's line."""
+    (folder / name).unlink()
+    with pytest.raises(UsageError) as error:
+        Package.load(folder)
+    assert name in error.value.wanted and "hilnic.inf:" in error.value.where
+
+
+def test_case_of_names_does_not_count(folder):
+    """HILNIC.SYS is hilnic.sys, as on Windows: packages were often zipped there."""
+    (folder / "hilnic.sys").rename(folder / "HILNIC.SYS")
+    assert Package.load(folder).verify() == ()
+
+
+def test_inf_for_other_hardware(built):
+    """The device's ids and the INF's are both shown when they do not fit."""
+    package = Package.load(built.current)
+    assert package.model_for([r"pci\ven_1d0f&dev_7a10"]).number == package.models[1].number
+    with pytest.raises(UsageError) as error:
+        package.model_for([r"PCI\VEN_8086&DEV_15F3"])
+    assert "DEV_15F3" in error.value.wanted and "DEV_7A10" in error.value.seen
+
+
+def test_inf_for_another_architecture(built):
+    """An INF without models for this Windows is refused when it is loaded, with its line."""
+    with pytest.raises(UsageError) as error:
+        Package.load(built.current, Target(architecture="arm64"))
+    assert "hilnic.inf:" in error.value.where
+
+
+def test_package_without_catalog(folder):
+    """An INF that names no catalog loads, and is reported as unsigned."""
+    inf = folder / "hilnic.inf"
+    inf.write_bytes(inf.read_bytes().replace(b"CatalogFile = hilnic.cat\r\n", b""))
+    package = Package.load(folder)
+    assert (package.catalog, package.signer) == (None, "")
+    assert [finding.rule for finding in package.verify()] == ["no-catalog"]
