@@ -19,6 +19,8 @@ _ELEMENT = re.compile(rb"""<(\w+)((?: +\w+=(?:'[^']*'|"[^"]*"))*) *(?:/>|>([A-Za
 _GUID = re.compile(rb"""PSGuid=['"]([0-9a-fA-F-]{36})['"]""")
 _FRAGMENT = struct.Struct(">QQBI")
 _MESSAGE = struct.Struct("<II16s16s")
+_SERVER = 2
+"""Destination of a message that the client sends."""
 
 
 class FramingError(Exception):
@@ -119,3 +121,17 @@ def _message(raw: bytes) -> Message:
 def one_fragment(raw: bytes, object_id: int) -> bytes:
     """A whole message as a single fragment."""
     return _FRAGMENT.pack(object_id, 0, 3, len(raw)) + raw
+
+
+def client_message(kind: int, pool: uuid.UUID, pipeline: uuid.UUID, data: bytes) -> bytes:
+    """A message from the client to the server."""
+    return _MESSAGE.pack(_SERVER, kind, pool.bytes_le, pipeline.bytes_le) + data
+
+
+def fragments(raw: bytes, object_id: int, limit: int) -> Iterator[bytes]:
+    """The message cut so that each fragment, with its header, has at most ``limit`` bytes."""
+    room = limit - _FRAGMENT.size
+    for number, at in enumerate(range(0, len(raw), room)):
+        part = raw[at : at + room]
+        flags = (at == 0) | (at + room >= len(raw)) << 1
+        yield _FRAGMENT.pack(object_id, number, flags, len(part)) + part

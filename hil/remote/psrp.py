@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import paramiko
-import psrpcore
 from psrpcore.types import ErrorCategory, PSInvocationState, PSRPMessageType
 
 from hil.clock import Deadline
 from hil.errors import BenchError
-from hil.remote.arguments import to_remote
+from hil.remote.clixml_writer import Call, create_pipeline, serialize
 from hil.remote.errors import CommandTimeout, ConnectionLost, ErrorDetail, PowerShellError
 from hil.remote.far_end import START, SUBSYSTEM
 from hil.remote.objects import PSEnum, PSObject
@@ -49,13 +48,9 @@ class Command:
         given += [f"-{name}" if value is True else f"-{name} {value!r}" for name, value in self.parameters.items()]
         return " ".join([self.name, *given])
 
-    def for_remoting(self) -> psrpcore.Command:
-        command = psrpcore.Command(self.name)
-        for value in self.arguments:
-            command.add_argument(to_remote(value))
-        for name, value in self.parameters.items():
-            command.add_parameter(name, to_remote(value))
-        return command
+    @property
+    def call(self) -> Call:
+        return self.name, [*((None, value) for value in self.arguments), *self.parameters.items()]
 
 
 class Pipeline:
@@ -128,7 +123,7 @@ class PowerShell:
         ``check=False`` they are on the result), CommandTimeout when it had to be stopped, ConnectionLost when the
         machine went away. ``quiet`` keeps it off the journal, for polling.
         """
-        job = Job([command.for_remoting() for command in pipeline.commands], [to_remote(item) for item in input])
+        job = Job(_creation(pipeline, no_input=not input), [serialize(item) for item in input])
         return self._run([pipeline], [job], timeout_s, check, quiet)[0]
 
     def batch(
@@ -140,7 +135,7 @@ class PowerShell:
         """
         if not pipelines:
             return []
-        jobs = [Job([command.for_remoting() for command in each.commands], ()) for each in pipelines]
+        jobs = [Job(_creation(each, no_input=True)) for each in pipelines]
         return self._run(pipelines, jobs, timeout_s, check, False)
 
     def close(self) -> None:
@@ -252,6 +247,10 @@ class PowerShell:
     def _note(self, text: str) -> None:
         if self._journal is not None:
             self._journal.event("observation", text)
+
+
+def _creation(pipeline: Command | Pipeline, *, no_input: bool) -> bytes:
+    return create_pipeline([command.call for command in pipeline.commands], no_input=no_input)
 
 
 _TEXT_STREAMS = {

@@ -1,13 +1,14 @@
 """One runspace pool in a PowerShell at the other end of a channel: the protocol, without threads of its own.
 
-psrpcore opens the pool and writes the pipelines; what they send back is read by :mod:`hil.remote.clixml`. Rules obeyed
-(openssh-psrp.md, 2.1): one ``Data`` in flight until its ack, stderr drained, pipelines closed before the pool. To save
-ways there and back, ``Close`` and the ``Command`` of the next pipeline go out together when a pipeline has ended, and
-their acks are read when the next one runs.
+psrpcore opens the pool and keeps its state; pipelines, which are many, are written and read by our own CLIXML modules.
+Rules obeyed (openssh-psrp.md, 2.1): one ``Data`` in flight until its ack, stderr drained, pipelines closed before the
+pool. To save ways there and back, ``Close`` and the ``Command`` of the next pipeline go out together when a pipeline
+has ended, and their acks are read when the next one runs.
 """
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,13 +28,17 @@ from hil.remote.framing import (
     FramingError,
     LineReader,
     Message,
+    client_message,
     data_element,
+    fragments,
     one_fragment,
     parse_element,
     plain_element,
 )
 
 FRAGMENT_BYTES = 32 * 1024
+_FIRST_OBJECT_ID = 1000
+"""Beyond those of the few messages that psrpcore sends for the pool."""
 _SLICE_S = 0.25
 _ERROR_LINE = b"__NamedPipeError__:"
 """pwsh -sshs folds its error text into stdout with this before it."""
@@ -46,10 +51,11 @@ class RunspaceEnded(Exception):
 
 @dataclass
 class Job:
-    """A pipeline on its way: messages that came for it, until its state is final."""
+    """A pipeline on its way, and what came back for it until its state was final."""
 
-    psrpcore_commands: Sequence[psrpcore.Command]
-    input: Sequence[object]
+    creation: bytes
+    """Data of its CREATE_PIPELINE message."""
+    input: Sequence[bytes] = ()
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     state: PSInvocationState = PSInvocationState.NotStarted
     reason: Any = None
@@ -71,13 +77,15 @@ class Runspace:
         self._awaited: set[tuple[str, uuid.UUID]] = set()
         self._jobs: dict[uuid.UUID, Job] = {}
         self._next_id = uuid.uuid4()
-        self._object_ids = 0
+        self._sent_ids = itertools.count(_FIRST_OBJECT_ID)
+        self._received_ids = itertools.count(1)
         self.stderr = bytearray()
 
     def open(self, deadline: Deadline) -> None:
         """Open the pool, and announce the first pipeline."""
         self._pool.open()
-        self._send_messages(POOL, deadline)
+        while (payload := self._pool.data_to_send(FRAGMENT_BYTES)) is not None:
+            self._send_data(POOL, payload.data, deadline)
         self._pump(lambda: self._pool.state != RunspacePoolState.Opening, deadline)
         if self._pool.state != RunspacePoolState.Opened:
             raise RunspaceEnded(f"the runspace pool is {self._pool.state.name}: {self.complaint()}")
@@ -152,25 +160,22 @@ class Runspace:
         self._channel.sendall(line)
 
     def _start(self, job: Job, deadline: Deadline) -> None:
-        pipeline = psrpcore.ClientPowerShell(self._pool, no_input=not job.input, pipeline_id=job.id)
-        for command in job.psrpcore_commands:
-            pipeline.add_command(command)
-        pipeline.start()
         job.state = PSInvocationState.Running
+        self._send(PSRPMessageType.CreatePipeline, job.id, job.creation, deadline)
         for item in job.input:
-            pipeline.send(item)
+            self._send(PSRPMessageType.PipelineInput, job.id, item, deadline)
         if job.input:
-            pipeline.send_eof()
-        self._send_messages(job.id, deadline)
-        pipeline.state = PSInvocationState.Completed
-        pipeline.close()  # only psrpcore's own bookkeeping, which we do not need any more
+            self._send(PSRPMessageType.EndOfPipelineInput, job.id, b"", deadline)
 
-    def _send_messages(self, target: uuid.UUID, deadline: Deadline) -> None:
-        """Everything psrpcore has queued, one Data at a time."""
-        while (payload := self._pool.data_to_send(FRAGMENT_BYTES)) is not None:
-            self._expect("DataAck", target)
-            self._channel.sendall(data_element(target, payload.data))
-            self._wait("DataAck", target, deadline)
+    def _send(self, kind: PSRPMessageType, target: uuid.UUID, data: bytes, deadline: Deadline) -> None:
+        raw = client_message(kind.value, self._pool.runspace_pool_id, target, data)
+        for fragment in fragments(raw, next(self._sent_ids), FRAGMENT_BYTES):
+            self._send_data(target, fragment, deadline)
+
+    def _send_data(self, target: uuid.UUID, data: bytes, deadline: Deadline) -> None:
+        self._expect("DataAck", target)
+        self._channel.sendall(data_element(target, data))
+        self._wait("DataAck", target, deadline)
 
     # receiving
 
@@ -223,8 +228,8 @@ class Runspace:
                 self._on_job_message(self._jobs[message.pipeline], message)
 
     def _on_pool_message(self, message: Message) -> None:
-        self._object_ids += 1
-        payload = psrpcore.PSRPPayload(one_fragment(message.raw, self._object_ids), psrpcore.StreamType.default, None)
+        data = one_fragment(message.raw, next(self._received_ids))
+        payload = psrpcore.PSRPPayload(data, psrpcore.StreamType.default, None)
         self._pool.receive_data(payload)
         while self._pool.next_event() is not None:
             continue
