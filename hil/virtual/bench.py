@@ -70,7 +70,7 @@ class VirtualBench:
             description="virtual bench",
             machine=Machine(ssh=ssh, shell=self.config.far_end, asleep_below_w=ASLEEP_BELOW_W, **self._timeouts()),
             adapter=Adapter(
-                hardware_id=HARDWARE_ID, mac=MAC if self.config.second_adapter else None,
+                hardware_id=HARDWARE_ID,
                 link_mbps=self.config.link_mbps, address=ADDRESS,
             ),
             partner=self._partner(),

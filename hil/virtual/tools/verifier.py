@@ -58,7 +58,7 @@ async def run(call: ToolCall) -> int:
         return REBOOT_NEEDED
     try:
         verifier.set(_settings(call, args))
-    except _Mistake:
+    except ValueError:  # a number that is none, or a _Mistake
         call.out(_USAGE)
         return 1
     _query_settings(call)

@@ -6,8 +6,10 @@ Start reasons are those of :mod:`hil.virtual.faults`: boot, arrival, resume, res
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hil.virtual.windows import device_events as report
@@ -32,6 +34,14 @@ LOADED_LINK = 0.01
 """Share of the link rate above which the device counts as under load."""
 
 
+@dataclass(frozen=True)
+class LoadedImage:
+    """A driver image in memory: where it came from, and the SHA-256 (hex, upper case) of what was loaded."""
+
+    path: str
+    sha256: str
+
+
 class Devices:
     """The device tree of one Windows. What takes time is a coroutine; operations on one devnode wait for each other."""
 
@@ -42,8 +52,8 @@ class Devices:
         self._nodes: dict[str, Devnode] = {}
         self._busy: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loaded: dict[str, str] = {}
-        self._previous: dict[str, str] = {}
+        self._loaded: dict[str, LoadedImage] = {}
+        self._previous: dict[str, LoadedImage] = {}
         self._numbers = itertools.count(0)
         self.may_load: Callable[[BoundDriver], bool] = lambda driver: True
         """The signature policy at load time (set by the package side); False leaves problem 52."""
@@ -70,8 +80,8 @@ class Devices:
         """Devnodes, present or not, that are bound to this published INF."""
         return [node for node in self._nodes.values() if node.driver and node.driver.inf.lower() == inf.lower()]
 
-    def loaded_image(self, service: str) -> str | None:
-        """Windows path of the .sys that is in memory for the service."""
+    def loaded_image(self, service: str) -> LoadedImage | None:
+        """The .sys that is in memory for the service."""
         return self._loaded.get(service.lower())
 
     def adapter_of(self, node: Devnode) -> Adapter | None:
@@ -251,9 +261,12 @@ class Devices:
     def _load(self, driver: BoundDriver) -> None:
         service = driver.service.lower()
         if service not in self._loaded:
-            previous = self._previous.get(service)
-            self._loaded[service] = self.windows.bench.faults.loaded_image(driver.image_path, previous=previous)
-            self._previous[service] = self._loaded[service]
+            last = self._previous.get(service)
+            path = self.windows.bench.faults.loaded_image(driver.image_path, previous=last.path if last else None)
+            if last is None or path != last.path or self.windows.files.exists(path):
+                digest = hashlib.sha256(self.windows.files.read(path)).hexdigest().upper()
+                last = LoadedImage(path, digest)
+            self._loaded[service] = self._previous[service] = last
         running = self.windows.services.find(driver.service)
         if running:
             running.running = True

@@ -48,6 +48,8 @@ class Windows:
         self.boot_id = itertools.count(41)
         self.sleep_count = 0
         self.last_wake: WakeSource | None = None
+        self.active_power_plan = "{381b4222-f694-41f0-9685-ff5bb260df2e}"
+        """Instance of Win32_PowerPlan; Balanced at first."""
         self._boot_actions: list[Callable[[], None]] = []
         self.files = Files(bench.state_dir / "c")
         self.registry = Registry()
