@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pyvisa.highlevel import ResourceManager
     from pyvisa.resources import MessageBasedResource
 
+    from hil.instruments.visa import Line
+
 _MOST_ERRORS = 32
 _MOST_SHOWN = 500
 _POWER_ON = 0x80  # bit 7 of the standard event status register, IEEE 488.2 section 11.5.1
@@ -95,6 +97,7 @@ class Session:
         self._lock, self._pid = threading.RLock(), os.getpid()
         self._manager: ResourceManager | None = None
         self._visa: MessageBasedResource | None = None
+        self._line: Line | None = None
         self._identity: Identity | None = None
 
     @property
@@ -110,7 +113,7 @@ class Session:
         if self._pid != os.getpid():
             self._forget_parent()
         with self._lock:
-            if self._visa is None or self._stale():
+            if self._line is None or self._stale(self._line):
                 self._open()
             yield self
 
@@ -152,7 +155,7 @@ class Session:
         with self._lock:
             if self._visa is not None:
                 self._visa.close()
-            self._visa = None
+            self._visa = self._line = None
             if self._manager is not None:
                 self._manager.close()
             self._manager = None
@@ -192,7 +195,7 @@ class Session:
         from pyvisa.errors import Error
         from pyvisa.rname import InvalidResourceName, ResourceName
 
-        from hil.instruments.visa import private_manager
+        from hil.instruments.visa import line_of, private_manager
 
         try:
             ResourceName.from_string(self.resource)
@@ -214,7 +217,7 @@ class Session:
                 tried=f"for {now_s() - started_s:.1f} s",
                 next_step="see that it is on, reachable, and not held by another client",
             ) from error  # fmt: skip
-        self._visa = visa
+        self._visa, self._line = visa, line_of(visa)
         self._note("open", duration_s=round(now_s() - started_s, 6))
 
     def _prove(self) -> None:
@@ -240,14 +243,14 @@ class Session:
     # exchanging
 
     def _exchange(self, message: str, timeout_s: float | None, *, answered: bool = True) -> str:
-        visa, started_s, reply = self._visa, now_s(), ""
-        assert visa is not None
+        line, visa, started_s, reply = self._line, self._visa, now_s(), ""
+        assert line is not None and visa is not None
         try:
             if timeout_s is not None:
                 visa.timeout = timeout_s * 1000
-            visa.write_raw((message + self._manners.write_termination).encode("ascii"))
+            line.send((message + self._manners.write_termination).encode("ascii"))
             if answered:
-                reply = visa.read_raw().decode("ascii").rstrip("\r\n")
+                reply = line.receive().decode("ascii").rstrip("\r\n")
             if timeout_s is not None:
                 visa.timeout = self.timeout_s * 1000
         except BaseException as error:
@@ -266,30 +269,22 @@ class Session:
     def _note(self, what: str, **fields: object) -> None:
         self._journal.event("instrument", f"{self.name}: {what}", resource=self.resource, **fields)
 
-    def _stale(self) -> bool:
+    def _stale(self, line: Line) -> bool:
         """Whether to start afresh before anything is sent: the peer has gone, or left bytes that nobody asked for."""
-        health = getattr(self._low(), "health", lambda: Health.QUIET)()
+        health = line.health()
         if health is Health.QUIET:
             return False
         self._note(f"connection {health.value}: opening another")
         self._discard()
         return True
 
-    def _low(self) -> Any:
-        """pyvisa-py's own session object below the resource."""
-        assert self._visa is not None
-        library: Any = self._visa.visalib
-        return library.sessions[self._visa.session]
-
     def _discard(self) -> None:
         """Drop the connection without a word, so that nothing late on it can be taken for an answer."""
-        if self._visa is None:
+        if self._visa is None or self._line is None:
             return
-        abandon = getattr(self._low(), "abandon", None)
-        if abandon is not None:
-            abandon()
+        self._line.abandon()
         self._visa.close()
-        self._visa = None
+        self._visa = self._line = None
 
     def _forget_parent(self) -> None:
         """In a forked child the connection and the lock are the parent's."""

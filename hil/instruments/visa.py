@@ -9,11 +9,13 @@ a neighbour's ``ResourceManager('@py')`` change or close each other.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from pyvisa import constants, rname
 from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
+from pyvisa.errors import VisaIOError
 from pyvisa.highlevel import ResourceManager
 from pyvisa.util import LibraryPath
 from pyvisa_py.highlevel import PyVisaLibrary
@@ -24,18 +26,70 @@ from hil.instruments.wire import Health, Wire
 
 _HISLIP_PORT = 4880
 _LONGEST_ANSWER_BYTES = 1 << 24
+_CHUNK_BYTES = 20 * 1024
 _GOODBYE_S = 0.5
 _LAST_FRAGMENT = 0x8000_0000
 _DEFAULT_OPEN_S = 5.0
 _numbers = count(1)
 
 
+class Line(Protocol):
+    """What the guarded session needs below a VISA resource. All of it raises VisaIOError, OSError or RuntimeError."""
+
+    def send(self, message: bytes) -> None:
+        """One message, ended."""
+
+    def receive(self) -> bytes:
+        """One whole answer."""
+
+    def health(self) -> Health: ...
+
+    def abandon(self) -> None:
+        """Drop the connection without a word: after an error, or in a forked child, where it is the parent's."""
+
+
+class _Other:
+    """A line of pyvisa-py's own: serial and USB, whose waits the library bounds itself."""
+
+    def __init__(self, visa: Any) -> None:
+        self._visa = visa
+        self.send, self.receive = visa.write_raw, visa.read_raw
+
+    def health(self) -> Health:
+        return Health.QUIET
+
+    def abandon(self) -> None:
+        """Nothing of it can be late: closing drops what is in the buffers."""
+
+
+def line_of(visa: Any) -> Line:
+    """What lies below an open resource."""
+    session = visa.visalib.sessions[visa.session]
+    return session if isinstance(session, _Bounded) else _Other(visa)
+
+
 class _Bounded:
-    """What the guarded session asks of any TCP session, whatever it speaks."""
+    """The line of a TCP session, whatever it speaks."""
 
     _wires: tuple[Wire, ...] = ()
     timeout: float | None
     open_timeout: int | None
+    write: Callable[[bytes], tuple[int, StatusCode]]
+    read: Callable[[int], tuple[bytes, StatusCode]]
+
+    def send(self, message: bytes) -> None:
+        _, status = self.write(message)
+        if status < 0:
+            raise VisaIOError(status)
+
+    def receive(self) -> bytes:
+        answer, status = self.read(_CHUNK_BYTES)
+        while status is StatusCode.success_max_count_read:
+            more, status = self.read(_CHUNK_BYTES)
+            answer += more
+        if status < 0:
+            raise VisaIOError(status)
+        return answer
 
     def health(self) -> Health:
         """The worst of the connections. Unread bytes are harmless where answers are numbered."""
@@ -43,7 +97,6 @@ class _Bounded:
         return Health.ENDED if Health.ENDED in found else Health.QUIET
 
     def abandon(self) -> None:
-        """Drop the connections without a word: after an error, or in a forked child, where they are the parent's."""
         for wire in self._wires:
             wire.close()
         self._wires = ()
@@ -128,7 +181,7 @@ class BoundedHislip(_Bounded, TCPIPInstrHiSLIP):  # type: ignore[misc]
 
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         self._begin()
-        return super().write(data)  # type: ignore[no-any-return]
+        return super().write(data)
 
     def clear(self) -> StatusCode:
         self._begin()
@@ -215,7 +268,7 @@ class BoundedVxi11(_Bounded, TCPIPInstrVxi11):  # type: ignore[misc]
 
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         self._begin()
-        return super().write(data)  # type: ignore[no-any-return]
+        return super().write(data)
 
     def close(self) -> StatusCode:
         """Frees the link, which some instruments have few of; after ``abandon`` there is nobody to tell."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 import pyvisa
@@ -52,6 +53,7 @@ def test_cr_lf_is_accepted(visa):
 def test_a_message_without_end_is_refused(visa):
     """A client that sends for ever without a line end cannot fill the bench's memory."""
     flood, other = visa("slot"), visa("slot")
-    flood.write_raw(b"x" * 200_000)
+    with suppress(ConnectionError):  # it hangs up in the middle
+        flood.write_raw(b"x" * 200_000)
     time.sleep(0.05)
     assert other.query("SYST:ERR?").startswith("-363")
