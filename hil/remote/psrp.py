@@ -97,9 +97,10 @@ class PowerShell:
         self._on_open: list[Command | Pipeline] = []
 
     def on_open(self, command: Command | Pipeline) -> None:
-        """Run this now, and again whenever the runspace had to be opened anew (Import-Module, preferences)."""
+        """Run this whenever the runspace is opened, and now if it is open (Import-Module, preferences)."""
         with self._lock:
-            self.run(command)
+            if self._runspace is not None:
+                self.run(command)
             self._on_open.append(command)
 
     @property
