@@ -139,8 +139,8 @@ class _Runner:
 
     def run(self, one: Known, suites: Sequence[Path]) -> Row:
         """One run in a process of its own, read back from its results."""
-        options = ["--testbed", str(self._testbed), "--reports", str(self._folder), "--run-id", one.name]
-        fault = ["--fault", one.path] if one.name != GOLDEN else []
+        options = [f"--testbed={self._testbed}", f"--reports={self._folder}", f"--run-id={one.name}"]
+        fault = [f"--fault={one.path}"] if one.name != GOLDEN else []
         command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *map(str, suites)]
         log = self._folder / f"{one.name}.log"
         with log.open("w", encoding="utf-8") as output:

@@ -32,4 +32,5 @@ def arguments(given: list[str]) -> list[str]:
         return given
     if not DEFAULT_TESTBED.exists():
         raise UsageError("--testbed FILE", seen=f"no {DEFAULT_TESTBED} here", where=str(Path.cwd()))
-    return ["--testbed", str(DEFAULT_TESTBED), *given]
+    # with "=": pytest takes a value that stands alone for a test path when it looks for the root folder
+    return [f"--testbed={DEFAULT_TESTBED}", *given]

@@ -156,6 +156,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        __tracebackhide__ = True
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
@@ -164,6 +165,7 @@ class Session:
     # innermost: what the undo prints is captured too; the test's own time is over by then
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        __tracebackhide__ = True
         problem: BaseException | None = None
         try:
             yield
@@ -172,6 +174,7 @@ class Session:
         self._conclude(item, problem)
 
     def _conclude(self, item: pytest.Item, problem: BaseException | None) -> None:
+        __tracebackhide__ = True
         TestTimer.stop()
         verdict = self.the_run().aftermath(item, problem)
         if verdict is not None:

@@ -70,8 +70,8 @@ def test_doctor_says_how_to_mend(capsys: pytest.CaptureFixture[str], monkeypatch
 @pytest.mark.parametrize(
     ("given", "passed_on"),
     [
-        ([], ["--testbed", "testbeds/virtual.yaml"]),
-        (["-k", "x", "suites"], ["--testbed", "testbeds/virtual.yaml", "-k", "x", "suites"]),
+        ([], ["--testbed=testbeds/virtual.yaml"]),
+        (["-k", "x", "suites"], ["--testbed=testbeds/virtual.yaml", "-k", "x", "suites"]),
         (["--testbed", "x.yaml"], ["--testbed", "x.yaml"]),
         (["--testbed=x.yaml", "-x"], ["--testbed=x.yaml", "-x"]),
     ],
