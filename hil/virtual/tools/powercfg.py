@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.virtual.windows import power_events as report
+from hil.virtual.windows.cmdlets.cim import PLANS
 from hil.virtual.windows.inventory import POWER_KEY
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 FAILURE = 1
 _MOUSE, _KEYBOARD = "HID-compliant mouse", "HID Keyboard Device"
-_BALANCED = "381b4222-f694-41f0-9685-ff5bb260df2e"
 
 
 async def run(call: ToolCall) -> int:
@@ -22,6 +22,7 @@ async def run(call: ToolCall) -> int:
         "/requests": _requests, "/devicequery": _device_query, "/h": _hibernate, "/hibernate": _hibernate,
         "/deviceenablewake": _enable_wake, "/devicedisablewake": _disable_wake,
         "/getactivescheme": _active_scheme, "/list": _active_scheme, "/l": _active_scheme,
+        "/setactive": _set_active, "/s": _set_active,
     }.get(verb)  # fmt: skip
     if known is None:
         call.out("Invalid Parameters -- try \"/?\" for help")
@@ -132,5 +133,15 @@ def _set_wake(call: ToolCall, enabled: bool) -> int:
 
 
 def _active_scheme(call: ToolCall) -> int:
-    call.out(f"Power Scheme GUID: {_BALANCED}  (Balanced)")
+    active = call.windows.active_power_plan
+    call.out(f"Power Scheme GUID: {active.strip('{}')}  ({dict(PLANS)[active]})")
+    return 0
+
+
+def _set_active(call: ToolCall) -> int:
+    wanted = "{" + call.args[1].lower() + "}" if len(call.args) > 1 else ""
+    if wanted not in dict(PLANS):
+        call.out("The power scheme, subgroup or setting specified does not exist.")
+        return FAILURE
+    call.windows.active_power_plan = wanted
     return 0

@@ -25,7 +25,7 @@ Properties = dict[str, object]
 _DISK_BYTES, _FREE_BYTES = 255_000_000_000, 171_000_000_000
 _MEMORY_BYTES = 16 * 2**30
 _BALANCED = "{381b4222-f694-41f0-9685-ff5bb260df2e}"
-_PLANS = (
+PLANS = (
     # instance id, name
     (_BALANCED, "Balanced"), ("{8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c}", "High performance"),
     ("{a1841308-3541-4fab-bc81-f71556f20b4a}", "Power saver"),
@@ -119,7 +119,7 @@ def _recovery(windows: Windows) -> Iterator[Properties]:
 
 def _power_plans(windows: Windows) -> Iterator[Properties]:
     active = windows.active_power_plan
-    for instance, name in _PLANS:
+    for instance, name in PLANS:
         yield {
             "ElementName": name, "InstanceID": rf"Microsoft:PowerPlan\{instance}", "IsActive": instance == active,
             "Caption": None, "Description": None,
