@@ -309,7 +309,9 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
             log.exception("defect of the virtual bench in %s", process.command)
             process.stderr.write(traceback.format_exc().encode())
             code = 0xE0000001
-        process.exit(code & 0xFFFFFFFF)
+        # SSHServerChannel.exit() keeps eight bits of the code; Windows has 32, and RFC 4254 section 6.10 carries them
+        self._chan._send_request(b"exit-status", struct.pack(">I", code & 0xFFFFFFFF))
+        self._chan.close()
         self._server.ran_a_command()
 
 
