@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from hil.virtual.tools.command_line import expand, is_operator, split
+from hil.virtual.tools.command_line import is_operator, split
+from hil.virtual.windows.files import expanded
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
@@ -74,7 +75,7 @@ def find(program: str) -> Tool | None:
 async def execute(command_line: str, bench: VirtualBench, stdin: Reader, stdout: Writer, stderr: Writer) -> int:
     """Run one command line as cmd.exe /c does; the program's exit code, unsigned 32 bits."""
     windows = bench.windows
-    words = split(expand(command_line))
+    words = split(expanded(command_line))
     if not words:
         return 0
     program, args = words[0], words[1:]

@@ -5,18 +5,9 @@ Sources: Microsoft Learn, "cmd" (treatment of quotes by /c), "Parsing C command-
 
 from __future__ import annotations
 
-import re
-
-from hil.virtual.windows.files import VARIABLES
-
 _OPERATORS = "&|<>"
 _MARK = "\0"
 """Before an operator that cmd.exe would act on."""
-
-
-def expand(line: str) -> str:
-    """Replace %variables%; a name that is not set stays as it is."""
-    return re.sub(r"%(\w+)%", lambda found: VARIABLES.get(found[1].lower(), found[0]), line)
 
 
 def split(line: str) -> list[str]:

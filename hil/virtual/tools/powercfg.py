@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.virtual.windows import power_events as report
-from hil.virtual.windows.cmdlets.cim import PLANS
-from hil.virtual.windows.inventory import POWER_KEY
+from hil.virtual.windows.inventory import POWER_KEY, POWER_PLANS
 
 if TYPE_CHECKING:
     from hil.virtual.tools import ToolCall
@@ -21,8 +20,7 @@ async def run(call: ToolCall) -> int:
         "/a": _states, "/availablesleepstates": _states, "/lastwake": _last_wake, "/waketimers": _wake_timers,
         "/requests": _requests, "/devicequery": _device_query, "/h": _hibernate, "/hibernate": _hibernate,
         "/deviceenablewake": _enable_wake, "/devicedisablewake": _disable_wake,
-        "/getactivescheme": _active_scheme, "/list": _active_scheme, "/l": _active_scheme,
-        "/setactive": _set_active, "/s": _set_active,
+        "/getactivescheme": _active_plan, "/list": _plans, "/l": _plans, "/setactive": _set_active, "/s": _set_active,
     }.get(verb)  # fmt: skip
     if known is None:
         call.out("Invalid Parameters -- try \"/?\" for help")
@@ -33,7 +31,9 @@ async def run(call: ToolCall) -> int:
     return known(call)
 
 
-_ELEVATED = ("/waketimers", "/requests", "/h", "/hibernate", "/deviceenablewake", "/devicedisablewake")
+_ELEVATED = (
+    "/waketimers", "/requests", "/h", "/hibernate", "/deviceenablewake", "/devicedisablewake", "/setactive", "/s",
+)  # fmt: skip
 
 
 def _states(call: ToolCall) -> int:
@@ -132,16 +132,27 @@ def _set_wake(call: ToolCall, enabled: bool) -> int:
     return 0
 
 
-def _active_scheme(call: ToolCall) -> int:
-    active = call.windows.active_power_plan
-    call.out(f"Power Scheme GUID: {active.strip('{}')}  ({dict(PLANS)[active]})")
+def _plan(call: ToolCall, guid: str) -> str:
+    mark = " *" if guid == call.windows.active_power_plan else ""
+    return f"Power Scheme GUID: {guid}  ({POWER_PLANS[guid]}){mark}"
+
+
+def _active_plan(call: ToolCall) -> int:
+    call.out(_plan(call, call.windows.active_power_plan).removesuffix(" *"))
+    return 0
+
+
+def _plans(call: ToolCall) -> int:
+    call.out("\nExisting Power Schemes (* Active)\n-----------------------------------")
+    for guid in POWER_PLANS:
+        call.out(_plan(call, guid))
     return 0
 
 
 def _set_active(call: ToolCall) -> int:
-    wanted = "{" + call.args[1].lower() + "}" if len(call.args) > 1 else ""
-    if wanted not in dict(PLANS):
+    guid = call.args[1].lower() if len(call.args) > 1 else ""
+    if guid not in POWER_PLANS:
         call.out("The power scheme, subgroup or setting specified does not exist.")
         return FAILURE
-    call.windows.active_power_plan = wanted
+    call.windows.active_power_plan = guid
     return 0

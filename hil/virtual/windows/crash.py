@@ -76,13 +76,20 @@ class CrashControl:
         self._windows = windows
         self.pending: Bugcheck | None = None
         """In the page file, complete; written to disk by the next boot."""
+        self.pending_kind = NONE
         for name, value in _DEFAULTS.items():
             windows.registry.set(CRASH_CONTROL, name, value)
+        self.kind = AUTOMATIC
+        """CrashDumpEnabled as the kernel read it at boot."""
+        windows.at_boot(self._boot)
         windows.registry.set(CRASH_CONTROL, "DumpFile", r"%SystemRoot%\MEMORY.DMP", "REG_EXPAND_SZ")
         windows.registry.set(CRASH_CONTROL, "MinidumpDir", r"%SystemRoot%\Minidump", "REG_EXPAND_SZ")
 
     def value(self, name: str) -> int:
         return int(str(self._windows.registry.get(CRASH_CONTROL, name, _DEFAULTS[name])))
+
+    def _boot(self) -> None:
+        self.kind = self.value("CrashDumpEnabled")
 
     @property
     def restarts(self) -> bool:
@@ -90,13 +97,12 @@ class CrashControl:
 
     def keep(self, bugcheck: Bugcheck) -> None:
         """The dump is complete in the page file."""
-        self.pending = bugcheck if self.value("CrashDumpEnabled") != NONE else None
+        self.pending, self.pending_kind = (bugcheck, self.kind) if self.kind != NONE else (None, NONE)
 
     def save(self) -> Dump | None:
         """At boot: the dump files of the pending bugcheck; None when there is none."""
-        bugcheck, self.pending = self.pending, None
-        kind = self.value("CrashDumpEnabled")
-        if bugcheck is None or kind == NONE:
+        bugcheck, kind, self.pending = self.pending, self.pending_kind, None
+        if bugcheck is None:
             return None
         files = self._windows.files
         folder = str(self._windows.registry.get(CRASH_CONTROL, "MinidumpDir"))

@@ -3,6 +3,7 @@ r"""The C: drive: a folder of the host, with Windows paths, whatever their case.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,11 @@ VARIABLES = {
     "systemroot": r"C:\Windows", "windir": r"C:\Windows", "systemdrive": "C:", "programdata": r"C:\ProgramData",
     "programfiles": r"C:\Program Files", "userprofile": r"C:\Users\hil", "temp": r"C:\Users\hil\AppData\Local\Temp",
 }  # fmt: skip
+
+
+def expanded(text: str) -> str:
+    """Replace %variables%, whatever their case; a name that is not set stays as it is."""
+    return re.sub(r"%(\w+)%", lambda found: VARIABLES.get(found[1].lower(), found[0]), text)
 
 
 class Files:
@@ -31,14 +37,11 @@ class Files:
 
     def parts(self, path: str) -> list[str]:
         """The names below the drive. A relative path starts in the user's profile, as in a shell over SSH."""
-        text = path.replace("/", "\\")
+        text = expanded(path.replace("/", "\\"))
         for prefix in ("\\??\\", "\\\\?\\", "Microsoft.PowerShell.Core\\FileSystem::", "FileSystem::"):
             text = text.removeprefix(prefix)
         if text.lower().startswith("\\systemroot\\"):
             text = "C:\\Windows" + text[len("\\systemroot") :]
-        if text.startswith("%") and text.count("%") > 1:
-            name, _, rest = text[1:].partition("%")
-            text = VARIABLES.get(name.lower(), text) + rest
         text = text.lstrip("\\") if text[1:3].lower() == "c:" else text
         if text[:2].lower() == "c:":
             text = text[2:]

@@ -19,6 +19,11 @@ RELEASES = (
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 POWER_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Power"
 SESSION_POWER_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Power"
+BALANCED = "381b4222-f694-41f0-9685-ff5bb260df2e"
+POWER_PLANS = {
+    BALANCED: "Balanced", "8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c": "High performance",
+    "a1841308-3541-4fab-bc81-f71556f20b4a": "Power saver",
+}  # fmt: skip
 
 _KEYWORDS = (
     ("*JumboPacket", "Jumbo Packet", "1514", {"1514": "Disabled", "9014": "9014 Bytes"}),

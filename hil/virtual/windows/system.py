@@ -16,7 +16,7 @@ from hil.virtual.windows.devices import Devices
 from hil.virtual.windows.driver_store import DriverStore
 from hil.virtual.windows.event_log import EventLog
 from hil.virtual.windows.files import Files
-from hil.virtual.windows.inventory import POWER_KEY, furnish
+from hil.virtual.windows.inventory import BALANCED, POWER_KEY, furnish
 from hil.virtual.windows.memory import Memory
 from hil.virtual.windows.network import Network
 from hil.virtual.windows.registry import Registry
@@ -48,8 +48,7 @@ class Windows:
         self.boot_id = itertools.count(41)
         self.sleep_count = 0
         self.last_wake: WakeSource | None = None
-        self.active_power_plan = "{381b4222-f694-41f0-9685-ff5bb260df2e}"
-        """Instance of Win32_PowerPlan; Balanced at first."""
+        self.active_power_plan = BALANCED
         self._boot_actions: list[Callable[[], None]] = []
         self.files = Files(bench.state_dir / "c")
         self.registry = Registry()

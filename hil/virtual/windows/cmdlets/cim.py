@@ -12,7 +12,7 @@ from hil.virtual.windows import wql
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.cmdlets.pnpdevice import device_object
 from hil.virtual.windows.crash import CRASH_CONTROL
-from hil.virtual.windows.inventory import caption
+from hil.virtual.windows.inventory import POWER_PLANS, caption
 
 if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
@@ -24,12 +24,6 @@ Properties = dict[str, object]
 
 _DISK_BYTES, _FREE_BYTES = 255_000_000_000, 171_000_000_000
 _MEMORY_BYTES = 16 * 2**30
-_BALANCED = "{381b4222-f694-41f0-9685-ff5bb260df2e}"
-PLANS = (
-    # instance id, name
-    (_BALANCED, "Balanced"), ("{8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c}", "High performance"),
-    ("{a1841308-3541-4fab-bc81-f71556f20b4a}", "Power saver"),
-)  # fmt: skip
 
 
 def _operating_system(windows: Windows) -> Iterator[Properties]:
@@ -118,11 +112,10 @@ def _recovery(windows: Windows) -> Iterator[Properties]:
 
 
 def _power_plans(windows: Windows) -> Iterator[Properties]:
-    active = windows.active_power_plan
-    for instance, name in PLANS:
+    for guid, name in POWER_PLANS.items():
         yield {
-            "ElementName": name, "InstanceID": rf"Microsoft:PowerPlan\{instance}", "IsActive": instance == active,
-            "Caption": None, "Description": None,
+            "ElementName": name, "InstanceID": f"Microsoft:PowerPlan\\{{{guid}}}", "Caption": None, "Description": None,
+            "IsActive": guid == windows.active_power_plan,
         }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from hil.virtual.conversion import text
 from hil.virtual.powershell import Call, CmdletError, PSRecord
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.cmdlets.core import CUSTOM_OBJECT
+from hil.virtual.windows.files import expanded
 from hil.virtual.windows.registry import Data, Key, Value, normal
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def create(call: Call, path: str, *, force: bool) -> Iterator[PSRecord]:
             )  # fmt: skip
         )
     else:
+        call.host.registry.delete_key(path)  # -Force empties a key that is there
         yield _key_object(path, call.host.registry.create(path))
 
 
@@ -132,6 +134,8 @@ def _shown(value: Value) -> object:
         return PSInt(value.data - 2**32 if value.data >= 2**31 else value.data)
     if value.kind == "REG_QWORD" and isinstance(value.data, int):
         return PSInt64(value.data - 2**64 if value.data >= 2**63 else value.data)
+    if value.kind == "REG_EXPAND_SZ":
+        return expanded(str(value.data))
     return value.data
 
 
