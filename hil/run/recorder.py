@@ -95,6 +95,10 @@ class Recorder:
             self.families.append(family)
         return verdict
 
+    def told(self, error: BaseException) -> bool:
+        """Whether an earlier test ended with the same words."""
+        return any(trouble.message == str(error) for result in self.results for trouble in result.troubles)
+
     def end(self) -> TestResult:
         """Write the test's line. OSError passes through."""
         current, self.current = self._running(), None

@@ -192,7 +192,11 @@ class Session:
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        self.the_run().recorder.report(call, report)
+        running = self.the_run()
+        if call.excinfo is not None and call.excinfo.value is running.latched and running.recorder.told(running.latched):
+            # its first test showed the way there; forty times the same traceback helps nobody
+            report.longrepr = f"the bench has left the run: {str(running.latched).partition(chr(10))[0]}"
+        running.recorder.report(call, report)
         return report
 
     # the end
@@ -245,4 +249,4 @@ class Gate:
         requirements.check(item)
         running = self._session.the_run()
         if running.latched is not None and requirements.needs_bench(item):
-            raise running.latched
+            raise running.latched.with_traceback(None)
