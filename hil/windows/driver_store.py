@@ -61,7 +61,7 @@ class PackageRefused(DriverInstallFailed):
         self.meaning = MEANINGS.get(exit_code, "unknown")
         super().__init__(
             wanted,
-            seen=f"pnputil exit code {exit_code} (0x{exit_code:X}): {self.meaning}" + (f"\n{log}" if log else ""),
+            seen="\n".join([f"pnputil exit code {exit_code} (0x{exit_code:X}): {self.meaning}", *setup_log.errors(log)]),
             where=where,
             next_step=_HINTS.get(exit_code, ""),
         )
@@ -204,6 +204,7 @@ class DriverStore:
 
     def _refused(self, wanted: str, exit_code: int, subject: str) -> PackageRefused:
         log = setup_log.last_section(self._machine, subject)
+        self._machine.journal.event("observation", "setupapi.dev.log", subject=subject, section=log)
         return PackageRefused(wanted, exit_code=exit_code, where=self._machine.where, log=log)
 
 

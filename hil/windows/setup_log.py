@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hil.windows.machine import Machine
 
 PATH = r"C:\Windows\INF\setupapi.dev.log"
-MOST_LINES = 80
-"""Of a section in an error message; the end matters, that is where it failed."""
 
 
 def sections(text: str) -> list[str]:
@@ -33,6 +31,11 @@ def sections(text: str) -> list[str]:
     return found
 
 
+def errors(section: str) -> list[str]:
+    """The lines that Windows marked as errors."""
+    return [line.removeprefix("!!!").strip() for line in section.splitlines() if line.startswith("!!!")]
+
+
 def last_section(machine: Machine, subject: str) -> str:
     """The newest section that names ``subject`` (an INF's path or published name); empty when none does.
 
@@ -44,4 +47,4 @@ def last_section(machine: Machine, subject: str) -> str:
         data = local.read_bytes()
     text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8", "replace")
     about = [section for section in sections(text) if subject.lower() in section.lower()]
-    return "\n".join(about[-1].splitlines()[-MOST_LINES:]) if about else ""
+    return about[-1] if about else ""

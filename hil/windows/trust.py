@@ -96,7 +96,9 @@ def set_test_signing(machine: Machine, on: bool) -> bool:
 
     Raises UsageError when Secure Boot forbids it, BenchError when bcdedit fails.
     """
-    if on and secure_boot(machine):
+    if secure_boot(machine):
+        if not on:
+            return False
         raise UsageError(
             "test signing, for a package that Microsoft did not sign", seen="Secure Boot is on", where=machine.where,
             next_step="turn Secure Boot off in the machine's firmware, or test a package that Microsoft signed",

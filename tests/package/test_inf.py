@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.errors import UsageError
-from hil.package import Inf, Target
+from hil.package import Inf, Target, keywords, models
 from hil.package import install as installs
-from hil.package import keywords, models
 from hil.virtual.driver.inf_text import inf_text
 
 SAMPLE = inf_text("2.1.0.0", date(2025, 9, 15), 1000).encode("ascii")
+MODEL = "[Manufacturer]\n%Us%=M,NTamd64\n[M.NTamd64]\nx=I,PCI\\A\n"
+"""One model, whose install section is [I]."""
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,8 @@ def test_wrong_driver_version_names_file_and_line(written):
 
 
 @pytest.mark.parametrize(
-    ("data", "where"), [(b"[Version\nSignature=x", "x.inf:1"), (b"\n[Version]\nProvider=x", "x.inf:2"), (b"", "x.inf:1")]
+    ("data", "where"),
+    [(b"[Version\nSignature=x", "x.inf:1"), (b"\n[Version]\nProvider=x", "x.inf:2"), (b"", "x.inf:1")],
 )
 def test_what_is_no_inf_is_named(data, where):
     """A header without bracket, or no Windows signature, is a usage error with its place."""
@@ -139,7 +141,8 @@ def test_sample_as_windows_understands_it():
     assert model.hardware_id == r"PCI\VEN_1D0F&DEV_7A10&SUBSYS_00011D0F&REV_01"
     assert install.section == "HilNic.ndi.NTamd64"
     assert dict(install.network)["*IfType"] == 6
-    assert (service.name, service.binary, service.start_type, service.event_log) == ("hilnic", r"%13%\hilnic.sys", 3, True)
+    assert (service.name, service.binary) == ("hilnic", r"%13%\hilnic.sys")
+    assert (service.start_type, service.event_log) == (3, True)
     assert [(copy.target, copy.dirid) for copy in install.copies] == [("hilnic.sys", installs.DIRID_DRIVER_STORE)]
     assert [file.path for file in installs.source_files(inf, target)] == ["hilnic.sys"]
 
@@ -168,8 +171,7 @@ def test_directory_id_that_is_no_number_names_its_line(inf):
 
     Public INFs of unbuilt projects have them; Windows would refuse such a package.
     """
-    text = "[Manufacturer]\n%Us%=M,NTamd64\n[M.NTamd64]\nx=I,PCI\\A\n[I]\nCopyFiles=C\n[C]\na.sys\n[DestinationDirs]\nC=HERE\n"
-    found = inf(text)
+    found = inf(MODEL + "[I]\nCopyFiles=C\n[C]\na.sys\n[DestinationDirs]\nC=HERE\n")
     with pytest.raises(UsageError) as error:
         installs.read(found, models.read(found, Target())[0], Target())
     assert error.value.where == "test.inf:14"
@@ -180,8 +182,7 @@ def test_needs_that_turn_in_a_circle_end(inf):
 
     A copy-and-paste mistake in an INF must not hang the harness.
     """
-    text = "[Manufacturer]\n%Us%=M,NTamd64\n[M.NTamd64]\nx=I,PCI\\A\n[I]\nNeeds=J\nAddReg=R\n[J]\nNeeds=I\n[R]\nHKR,,a,0,b\n"
-    found = inf(text)
+    found = inf(MODEL + "[I]\nNeeds=J\nAddReg=R\n[J]\nNeeds=I\n[R]\nHKR,,a,0,b\n")
     assert len(installs.read(found, models.read(found, Target())[0], Target()).registry) == 1
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hil.package import Target
-from hil.package import models
+from hil.package import Target, models
 
 WINDOWS_11 = Target()
 WINDOWS_10 = Target(build=19041)

@@ -39,8 +39,8 @@ def test_checksum_and_hash_agree_with_osslsigncode(tmp_path):
     path.write_bytes(DRIVER)
     key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key,
+         "-out", certificate], check=True, capture_output=True,
     )  # fmt: skip
     subprocess.run(
         ["osslsigncode", "sign", "-certs", certificate, "-key", key, "-h", "sha256", "-in", path, "-out", signed],

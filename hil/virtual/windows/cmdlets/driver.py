@@ -19,8 +19,8 @@ _ELEVATION = "The requested operation requires elevation."
 @cmdlets.cmdlet("Get-WindowsDriver", default_set="Online", implemented_by=f"{_BASE}.GetWindowsDriverCommand")
 def get_windows_driver(
     call: Call,
-    Online: Annotated[Switch, Param(mandatory=True, sets="Online")] = False,
-    Path: Annotated[str | None, Param(mandatory=True, sets="Offline")] = None,
+    Online: Annotated[Switch, Param(mandatory=True, set="Online")] = False,
+    Path: Annotated[str | None, Param(mandatory=True, set="Offline")] = None,
     Driver: str | None = None,
     All: Switch = False,
     WindowsDirectory: str | None = None,

@@ -28,9 +28,9 @@ _STATUS = {
 @cmdlets.cmdlet("Get-AuthenticodeSignature", implemented_by=_COMMAND)
 def get_authenticode_signature(
     call: Call,
-    FilePath: Annotated[list[str] | None, Param(position=0, mandatory=True, sets="ByPath", pipeline="value")] = None,
+    FilePath: Annotated[list[str] | None, Param(position=0, mandatory=True, set="ByPath", pipeline="value")] = None,
     LiteralPath: Annotated[
-        list[str] | None, Param(mandatory=True, sets="ByLiteralPath", aliases=("PSPath",), pipeline="property")
+        list[str] | None, Param(mandatory=True, set="ByLiteralPath", aliases=("PSPath",), pipeline="property")
     ] = None,
 ) -> Iterator[PSRecord]:
     """The signature of files; drivers are looked up in the catalogs of the driver store."""

@@ -1,0 +1,206 @@
+"""Packages and trust on the machine, over real SSH against the virtual Windows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil.errors import UsageError
+from hil.journal import Journal
+from hil.package import Package
+from hil.remote import Command, PowerShellError
+from hil.testbed.model import Packages, Testbed
+from hil.virtual.lab import Lab
+from hil.windows import DriverStore, Machine, PackageRefused, setup_log, trust
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Packages]]:
+    journal = Journal()
+    described = Testbed.model_validate({"name": "store-tests", "virtual": {"timescale": 0.005}})
+    with Lab(described, tmp_path_factory.mktemp("state"), journal) as testbed, Machine(testbed.machine, journal) as machine:
+        yield machine, testbed.packages
+
+
+@pytest.fixture(scope="module")
+def packages(bench) -> Packages:
+    return bench[1]
+
+
+@pytest.fixture(scope="module")
+def unprepared(bench) -> Machine:
+    """Trusts nobody; only for tests that run before ``machine`` is asked for."""
+    return bench[0]
+
+
+@pytest.fixture(scope="module")
+def machine(unprepared: Machine, packages: Packages) -> Machine:
+    """Trusts the lab's certificate and takes test signatures."""
+    trust.import_certificate(unprepared, packages.certificate.read_bytes())
+    if trust.set_test_signing(unprepared, True):
+        unprepared.reboot()
+    return unprepared
+
+
+@pytest.fixture
+def store(machine: Machine, current: Package) -> DriverStore:
+    store = DriverStore(machine)
+    store.remove_all(current)
+    return store
+
+
+@pytest.fixture(scope="module")
+def current(packages: Packages) -> Package:
+    return Package.load(packages.current)
+
+
+@pytest.fixture(scope="module")
+def previous(packages: Packages) -> Package:
+    return Package.load(packages.previous)
+
+
+def bound_version(machine: Machine) -> str | None:
+    found = machine.shell.run(Command("Get-CimInstance", ClassName="Win32_PnPSignedDriver"))
+    return next((str(one["DriverVersion"]) for one in found if "DEV_7A10" in str(one["DeviceID"])), None)
+
+
+def test_untrusted_package_is_explained(unprepared, current):
+    """On an unprepared machine the refusal carries the code, its meaning, what to do, and Windows' own log.
+
+    The first thing that happens to everybody on a new test PC.
+    """
+    with pytest.raises(PackageRefused) as refusal:
+        DriverStore(unprepared).add(current)
+    error = refusal.value
+    assert (error.exit_code_seen, error.where) == (0x800B0109, unprepared.where)
+    assert "root" in error.meaning and "hil provision" in error.next_step
+    assert current.inf_name in error.setup_log and "FAILURE(0x800b0109)" in error.setup_log
+    assert DriverStore(unprepared).list() == ()
+
+
+def test_certificate_goes_into_both_stores_and_out_again(unprepared, packages):
+    """Import names the stores that it changed, does nothing the second time, and can be taken back exactly.
+
+    Provisioning must leave the PC as it was found.
+    """
+    der = packages.certificate.read_bytes()
+    assert trust.import_certificate(unprepared, der) == trust.STORES
+    assert trust.import_certificate(unprepared, der) == ()
+    trust.remove_certificate(unprepared, der, ["Root"])
+    assert trust.trusted_in(unprepared, der) == ("TrustedPublisher",)
+    assert trust.import_certificate(unprepared, der) == ("Root",)
+    trust.remove_certificate(unprepared, der)
+    trust.remove_certificate(unprepared, der)
+    assert trust.trusted_in(unprepared, der) == ()
+
+
+def test_what_is_no_certificate(unprepared):
+    """Bytes that are no certificate are refused by Windows, and the refusal is passed on."""
+    with pytest.raises(PowerShellError) as error:
+        trust.import_certificate(unprepared, b"no certificate")
+    assert "ImportCertificateCommand" in error.value.error_id
+
+
+def test_test_signing_needs_a_reboot(unprepared, machine):
+    """Asked for on a machine that has it, no reboot is needed; turned off, one is, and until then it stays on."""
+    assert trust.test_signing(machine)
+    assert trust.set_test_signing(machine, True) is False
+    assert trust.set_test_signing(machine, False) is True
+    assert trust.test_signing(machine)
+    assert trust.set_test_signing(machine, True) is False
+
+
+def test_secure_boot_is_named(tmp_path):
+    """With Secure Boot on, test signing is a usage error that says where to turn it off."""
+    described = Testbed.model_validate({"name": "secure", "virtual": {"timescale": 0.005, "secure_boot": True}})
+    with Lab(described, tmp_path, Journal()) as testbed, Machine(testbed.machine, Journal()) as machine:
+        with pytest.raises(UsageError, match="firmware"):
+            trust.set_test_signing(machine, True)
+        assert trust.set_test_signing(machine, False) is False
+
+
+def test_install_tells_which_entry_it_made(machine, store, current):
+    """The published name is that of the new entry, and the list shows what was added."""
+    result = store.add(current)
+    assert (result.exit_code, result.new, result.installed, result.reboot_needed) == (0, True, True, False)
+    (stored,) = store.list()
+    assert (stored.published, stored.original_inf, stored.version) == (result.published, "hilnic.inf", "2.1.0.0")
+    assert (stored.provider, stored.date, stored.signature) == ("HIL Lab", current.date, "Signed")
+    assert bound_version(machine) == "2.1.0.0"
+
+
+def test_second_install_finds_the_entry(store, current):
+    """The same package again: not new, nothing installed, the same entry."""
+    first, second = store.add(current), store.add(current)
+    assert (second.published, second.new, second.installed) == (first.published, False, False)
+
+
+def test_older_package_is_staged(machine, store, current, previous):
+    """An older package is in the store and not on the device; versions come oldest first."""
+    store.add(current)
+    assert not store.add(previous).installed
+    assert store.versions(current) == ("2.0.0.0", "2.1.0.0")
+    assert bound_version(machine) == "2.1.0.0"
+
+
+def test_rollback(machine, store, current, previous):
+    """Deleting the newer package gives the device the older one."""
+    store.add(previous)
+    store.delete(store.add(current).published)
+    assert bound_version(machine) == "2.0.0.0"
+
+
+def test_delete_in_use(store, current):
+    """A package in use that is not to be uninstalled is refused with Windows' code."""
+    result = store.add(current)
+    with pytest.raises(PackageRefused) as refusal:
+        store.delete(result.published, uninstall=False)
+    assert refusal.value.exit_code_seen == 0xE000023D
+
+
+def test_delete_of_nothing(store):
+    """A published name that is not there is refused, not ignored."""
+    with pytest.raises(PackageRefused):
+        store.delete("oem99.inf")
+
+
+def test_restore(machine, store, current, previous):
+    """Whatever was there, afterwards the package is the only one of its driver, and bound."""
+    store.add(current)
+    store.add(previous)
+    store.restore(current)
+    assert store.versions(current) == ("2.1.0.0",)
+    store.restore(previous)
+    assert (store.versions(current), bound_version(machine)) == (("2.0.0.0",), "2.0.0.0")
+
+
+def test_broken_package(machine, store, current, packages):
+    """A changed file is refused, named in the error, and leaves the installed driver alone."""
+    store.add(current)
+    with pytest.raises(PackageRefused, match=r"hilnic\.sys") as refusal:
+        store.add(Package.load(packages.broken))
+    assert refusal.value.exit_code_seen == 0xE000024B
+    assert (store.versions(current), bound_version(machine)) == (("2.1.0.0",), "2.1.0.0")
+
+
+def test_staged_only(store, current):
+    """Without install the package is staged and no device gets it."""
+    assert store.add(current, install=False).exit_code == 0
+    assert store.versions(current) == ("2.1.0.0",)
+
+
+def test_package_with_other_content_is_another_upload(store, current, packages, tmp_path):
+    """Two packages of one version go into two folders on the machine: content names the folder, not the version."""
+    copy = Package.load(Path(shutil.copytree(packages.broken, tmp_path / "copy")))
+    assert store.send(current) != store.send(copy)
+    assert store.send(copy) == store.send(Package.load(packages.broken))
+
+
+def test_sections_of_the_setup_log():
+    """Sections are cut at their marks; a torn one at the end is left out."""
+    text = ">>>  [A - x.inf]\n>>>  Section start 1\n!!!  sto: bad\n<<<  Section end\n<<<  [Exit status: FAILURE(0x2)]\n\n"
+    assert setup_log.sections(text + ">>>  [B]\n>>>  Section start 2\n") == [text.strip()]
+    assert setup_log.errors(text) == ["sto: bad"]
