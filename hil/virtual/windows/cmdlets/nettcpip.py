@@ -12,7 +12,15 @@ from psrpcore.types import PSByte, PSUInt, PSUInt16
 from hil.virtual.powershell import Call, Module, Param, PSEnum, PSRecord, Switch
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.network import (
-    IPV4, IPV6, LOOPBACK_INDEX, LOOPBACK_NAME, MANAGEMENT_ADDRESS, MANAGEMENT_GATEWAY, Address, Route,
+    AUTOMATIC_METRIC,
+    IPV4,
+    IPV6,
+    LOOPBACK_INDEX,
+    LOOPBACK_NAME,
+    MANAGEMENT_ADDRESS,
+    MANAGEMENT_GATEWAY,
+    Address,
+    Route,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -99,7 +107,7 @@ def get_ip_address(
     AddressFamily: Family = None,
     PrefixLength: list[PSByte] | None = None,
     PrefixOrigin: Annotated[list[str] | None, Param(choices=tuple(_ORIGINS))] = None,
-    PolicyStore: str | None = None,  # noqa: ARG001 - persistent and active addresses are shown as one
+    PolicyStore: str | None = None,
 ) -> Iterator[PSRecord]:
     filters: cdxml.Filters = {
         "IPAddress": IPAddress, "InterfaceIndex": InterfaceIndex, "InterfaceAlias": InterfaceAlias,
@@ -120,9 +128,9 @@ def new_ip_address(
         PSUInt | None, Param(aliases=("ifIndex",), set="ByInterfaceIndex", mandatory=True)
     ] = None,
     PrefixLength: PSByte | None = None,
-    AddressFamily: OneFamily = None,  # noqa: ARG001 - follows from the address
+    AddressFamily: OneFamily = None,
     DefaultGateway: str | None = None,
-    Type: Annotated[str, Param(choices=("Unicast", "Anycast"))] = "Unicast",  # noqa: ARG001
+    Type: Annotated[str, Param(choices=("Unicast", "Anycast"))] = "Unicast",
     PolicyStore: str | None = None,
     SkipAsSource: bool = False,
 ) -> Iterator[PSRecord]:
@@ -159,9 +167,9 @@ def remove_ip_address(
     InterfaceIndex: Index = None,
     InterfaceAlias: Alias = None,
     AddressFamily: Family = None,
-    DefaultGateway: str | None = None,  # noqa: ARG001 - the route goes with Remove-NetRoute
+    DefaultGateway: str | None = None,
     PrefixLength: list[PSByte] | None = None,
-    PolicyStore: str | None = None,  # noqa: ARG001
+    PolicyStore: str | None = None,
     PassThru: Switch = False,
 ) -> Iterator[PSRecord]:
     filters: cdxml.Filters = {
@@ -234,7 +242,7 @@ def get_ip_interface(
     InterfaceAlias: Annotated[list[str] | None, Param(position=0, aliases=("ifAlias",), pipeline="property")] = None,
     InterfaceIndex: Index = None,
     AddressFamily: Family = None,
-    PolicyStore: str | None = None,  # noqa: ARG001
+    PolicyStore: str | None = None,
 ) -> Iterator[PSRecord]:
     for adapter, family in _interfaces(call, InterfaceIndex, InterfaceAlias, AddressFamily):
         yield _interface_object(call, adapter, family)
@@ -254,7 +262,7 @@ def set_ip_interface(
     Forwarding: Toggle = None,
     WeakHostSend: Toggle = None,
     WeakHostReceive: Toggle = None,
-    PolicyStore: str | None = None,  # noqa: ARG001
+    PolicyStore: str | None = None,
     PassThru: Switch = False,
 ) -> Iterator[PSRecord]:
     toggles = {"Forwarding": Forwarding, "WeakHostSend": WeakHostSend, "WeakHostReceive": WeakHostReceive}
@@ -267,6 +275,8 @@ def set_ip_interface(
         if InterfaceMetric is not None:
             kept.metric, kept.automatic_metric = int(InterfaceMetric), False
         kept.automatic_metric = AutomaticMetric == "Enabled" if AutomaticMetric else kept.automatic_metric
+        if kept.automatic_metric:
+            kept.metric = AUTOMATIC_METRIC
         kept.others |= {name: int(value == "Enabled") for name, value in toggles.items() if value}
         kept.others |= {"DadTransmits": int(DadTransmits)} if DadTransmits is not None else {}
         if PassThru:
@@ -316,7 +326,7 @@ def get_route(
     InterfaceAlias: Alias = None,
     NextHop: list[str] | None = None,
     AddressFamily: Family = None,
-    PolicyStore: str | None = None,  # noqa: ARG001
+    PolicyStore: str | None = None,
 ) -> Iterator[PSRecord]:
     found = _routes(call, DestinationPrefix, InterfaceIndex, InterfaceAlias, NextHop, AddressFamily)
     yield from (_route_object(route) for _, route in found)
@@ -334,7 +344,7 @@ def new_route(
     ] = None,
     NextHop: str | None = None,
     RouteMetric: PSUInt16 | None = None,
-    AddressFamily: OneFamily = None,  # noqa: ARG001
+    AddressFamily: OneFamily = None,
     PolicyStore: str | None = None,
 ) -> Iterator[PSRecord]:
     adapter = _one(call, InterfaceAlias, InterfaceIndex)
@@ -360,7 +370,7 @@ def remove_route(
     InterfaceAlias: Alias = None,
     NextHop: list[str] | None = None,
     AddressFamily: Family = None,
-    PolicyStore: str | None = None,  # noqa: ARG001
+    PolicyStore: str | None = None,
     PassThru: Switch = False,
 ) -> Iterator[PSRecord]:
     for adapter, route in _routes(call, DestinationPrefix, InterfaceIndex, InterfaceAlias, NextHop, AddressFamily):
