@@ -86,7 +86,7 @@ class EventLog:
             Record(
                 kind.channel, self._numbers[kind.channel], provider, PROVIDERS[provider], event_id, version, kind.level,
                 time or self._now(), values,
-            )  # fmt: skip
+            )
         )
 
     def find(self, provider: str, event_id: int) -> Iterator[Record]:

@@ -71,6 +71,6 @@ def ports(bench: VirtualBench) -> list[Port]:
             Port(
                 SECOND_INSTANCE_ID, hardware_ids, compatible_ids, SECOND_MAC, mbps, "PCI bus 5, device 0, function 0", 5,
                 connected=lambda: False,
-            )  # fmt: skip
+            )
         )
     return found

@@ -70,7 +70,7 @@ def _system_devices(windows: Windows) -> None:
             class_guid="{4d36e97d-e325-11ce-bfc1-08002be10318}", manufacturer="(Standard system devices)",
             parent=r"ACPI\PNP0A08\0", location="PCI bus 0, device 27, function 0", started=True, last_arrival=arrived,
             first_install=arrived, install_date=arrived,
-        )  # fmt: skip
+        )
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
+    pass
 
 NET_CLASS_GUID = "{4d36e972-e325-11ce-bfc1-08002be10318}"
 

@@ -146,7 +146,7 @@ def get_cim_instance(
     Filter: Annotated[str | None, Param(set="ClassNameComputerSet")] = None,
     Property: Annotated[list[str] | None, Param(aliases=("SelectProperties",), set="ClassNameComputerSet")] = None,
     Namespace: str | None = None,
-    OperationTimeoutSec: Annotated[PSUInt | None, Param(aliases=("OT",))] = None,  # noqa: ARG001
+    OperationTimeoutSec: Annotated[PSUInt | None, Param(aliases=("OT",))] = None,
 ) -> Iterator[PSRecord]:
     columns = Property or []
     try:

@@ -63,7 +63,7 @@ def get_child_item(
     Recurse: Annotated[Switch, Param(aliases=("s",))] = False,
     File: Annotated[Switch, Param(aliases=("af",))] = False,
     Directory: Annotated[Switch, Param(aliases=("ad",))] = False,
-    Force: Switch = False,  # noqa: ARG001 - nothing here is hidden
+    Force: Switch = False,
 ) -> Iterator[PSRecord]:
     command = "GetChildItemCommand"
     for given in map(_plain, LiteralPath or Path or [r"C:\Users\hil"]):
@@ -89,7 +89,7 @@ def _of_certificates(call: Call, path: str, command: str) -> Iterator[PSRecord]:
 
 @cmdlets.cmdlet("Get-Item", default_set="Path", implemented_by=f"{_TYPE}.GetItemCommand")
 def get_item(
-    call: Call, Path: WantedPath = None, LiteralPath: LiteralPath = None, Force: Switch = False  # noqa: ARG001
+    call: Call, Path: WantedPath = None, LiteralPath: LiteralPath = None, Force: Switch = False
 ) -> Iterator[PSRecord]:
     command = "GetItemCommand"
     for given in map(_plain, LiteralPath or Path or []):
@@ -161,7 +161,7 @@ def remove_item(
     Path: WantedPath = None,
     LiteralPath: LiteralPath = None,
     Recurse: Switch = False,
-    Force: Switch = False,  # noqa: ARG001
+    Force: Switch = False,
 ) -> Iterator[PSRecord]:
     command, files = "RemoveItemCommand", call.host.files
     for given in map(_plain, LiteralPath or Path or []):
@@ -245,7 +245,7 @@ def get_item_property_value(
     call: Call,
     Path: WantedPath = None,
     LiteralPath: LiteralPath = None,
-    Name: Annotated[list[str], Param(position=1, mandatory=True)] = [],  # noqa: B006 - mandatory, never used
+    Name: Annotated[list[str], Param(position=1, mandatory=True)] = [],
 ) -> Iterator[object]:
     for given in map(_plain, LiteralPath or Path or []):
         for record in registry_items.properties(call, given, Name, "GetItemPropertyValueCommand"):
@@ -260,7 +260,7 @@ def set_item_property(
     Name: Annotated[str, Param(position=1, mandatory=True)] = "",
     Value: Annotated[object, Param(position=2, mandatory=True)] = None,
     Type: Annotated[str | None, Param(choices=registry_items.KINDS)] = None,
-    Force: Switch = False,  # noqa: ARG001
+    Force: Switch = False,
 ) -> Iterator[PSRecord]:
     for given in map(_plain, LiteralPath or Path or []):
         registry_items.write(call, given, Name, Value, Type, "SetItemPropertyCommand", fresh=False, force=True)
@@ -288,8 +288,8 @@ def remove_item_property(
     call: Call,
     Path: WantedPath = None,
     LiteralPath: LiteralPath = None,
-    Name: Annotated[list[str], Param(position=1, mandatory=True, aliases=("PSProperty",))] = [],  # noqa: B006 - mandatory
-    Force: Switch = False,  # noqa: ARG001
+    Name: Annotated[list[str], Param(position=1, mandatory=True, aliases=("PSProperty",))] = [],
+    Force: Switch = False,
 ) -> Iterator[PSRecord]:
     for given in map(_plain, LiteralPath or Path or []):
         registry_items.remove_values(call, given, Name, "RemoveItemPropertyCommand")

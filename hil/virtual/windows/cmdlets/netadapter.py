@@ -11,7 +11,13 @@ from hil.virtual.powershell import Call, Module, Param, PSRecord, Switch
 from hil.virtual.windows import settings as advanced
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.cmdlets.adapter_objects import (
-    ADAPTER, PROPERTY, STATISTICS, adapter_object, hardware_object, property_object, statistics_object,
+    ADAPTER,
+    PROPERTY,
+    STATISTICS,
+    adapter_object,
+    hardware_object,
+    property_object,
+    statistics_object,
 )  # fmt: skip
 from hil.virtual.windows.settings import Setting
 
@@ -67,7 +73,7 @@ def get_netadapter(
         list[PSUInt] | None, Param(aliases=("ifIndex",), set="ByIfIndex", mandatory=True)
     ] = None,
     IncludeHidden: Switch = False,
-    Physical: Switch = False,  # noqa: ARG001 - every adapter of this machine is
+    Physical: Switch = False,
 ) -> Iterator[PSRecord]:
     adapters = chosen(call, ADAPTER, Name, InterfaceDescription, hidden=IncludeHidden)
     found = cdxml.select(call, ADAPTER, adapters, {"InterfaceIndex": InterfaceIndex}, lambda adapter, _: adapter.index)
@@ -191,7 +197,7 @@ def get_advanced_property(
     InterfaceDescription: Annotated[list[str] | None, Param(aliases=("ifDesc", "InstanceID"))] = None,
     RegistryKeyword: Keyword = None,
     DisplayName: Display = None,
-    AllProperties: Switch = False,  # noqa: ARG001 - standardized keywords and the vendor's are all declared by the INF
+    AllProperties: Switch = False,
     IncludeHidden: Switch = False,
 ) -> Iterator[PSRecord]:
     adapters = chosen(call, PROPERTY, Name, InterfaceDescription, hidden=IncludeHidden)
@@ -209,7 +215,7 @@ async def set_advanced_property(
     DisplayName: Display = None,
     RegistryValue: list[str] | None = None,
     DisplayValue: str | None = None,
-    AllProperties: Switch = False,  # noqa: ARG001
+    AllProperties: Switch = False,
     IncludeHidden: Switch = False,
     NoRestart: Switch = False,
     PassThru: Switch = False,

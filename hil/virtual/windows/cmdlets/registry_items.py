@@ -70,7 +70,7 @@ def _key(call: Call, path: str, command: str) -> Key | None:
             CmdletError(
                 f"Cannot find path '{_long(path)}' because it does not exist.", target=path, category="ObjectNotFound",
                 error_id=f"PathNotFound,{_TYPE}.{command}", exception="System.Management.Automation.ItemNotFoundException",
-            )  # fmt: skip
+            )
         )
     return key
 
@@ -82,7 +82,7 @@ def _may_write(call: Call, path: str, command: str) -> bool:
         CmdletError(
             "Requested registry access is not allowed.", target=_long(path), category="PermissionDenied",
             error_id=f"System.Security.SecurityException,{_TYPE}.{command}", exception="System.Security.SecurityException",
-        )  # fmt: skip
+        )
     )
     return False
 
@@ -109,14 +109,14 @@ def create(call: Call, path: str, *, force: bool) -> Iterator[PSRecord]:
             CmdletError(
                 "A key in this path already exists.", category="ResourceExists", target=_long(path),
                 error_id=f"System.IO.IOException,{_TYPE}.{command}", exception="System.IO.IOException",
-            )  # fmt: skip
+            )
         )
     elif not exists(call, parent) and not force:
         call.write_error(
             CmdletError(
                 "The registry key at the specified path does not exist.", category="InvalidArgument", target=_long(path),
                 error_id=f"System.ArgumentException,{_TYPE}.{command}", exception="System.ArgumentException",
-            )  # fmt: skip
+            )
         )
     else:
         call.host.registry.delete_key(path)  # -Force empties a key that is there
@@ -175,7 +175,7 @@ def write(
             CmdletError(
                 "The property already exists.", category="WriteError", target=_long(path),
                 error_id=f"System.IO.IOException,{_TYPE}.{command}", exception="System.IO.IOException",
-            )  # fmt: skip
+            )
         )
         return False
     reg = _REG[kind] if kind else known.kind if known else "REG_DWORD" if isinstance(value, int) else "REG_SZ"

@@ -75,7 +75,7 @@ def set_service(
     InputObject: Input = None,
     StartupType: Annotated[str | None, Param(aliases=("StartMode", "ST"), choices=("Automatic", "Manual", "Disabled"))] = None,
     Status: Annotated[str | None, Param(choices=("Running", "Stopped", "Paused"))] = None,
-    Force: Switch = False,  # noqa: ARG001
+    Force: Switch = False,
     PassThru: Switch = False,
 ) -> Iterator[PSRecord]:
     for service in _found(call, Name, InputObject, "SetServiceCommand"):
@@ -96,14 +96,14 @@ def start_service(call: Call, Name: Name = None, InputObject: Input = None, Pass
 
 @cmdlets.cmdlet("Stop-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.StopServiceCommand")
 def stop_service(
-    call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, NoWait: Switch = False, PassThru: Switch = False  # noqa: ARG001
+    call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, NoWait: Switch = False, PassThru: Switch = False
 ) -> Iterator[PSRecord]:
     yield from _run(call, Name, InputObject, False, "StopServiceCommand", PassThru)
 
 
 @cmdlets.cmdlet("Restart-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.RestartServiceCommand")
 def restart_service(
-    call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, PassThru: Switch = False  # noqa: ARG001
+    call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, PassThru: Switch = False
 ) -> Iterator[PSRecord]:
     yield from _run(call, Name, InputObject, True, "RestartServiceCommand", PassThru)
 

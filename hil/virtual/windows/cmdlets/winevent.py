@@ -44,7 +44,7 @@ def get_win_event(
     FilterXPath: str | None = None,
     MaxEvents: int | None = None,
     Oldest: Switch = False,
-    Force: Switch = False,  # noqa: ARG001
+    Force: Switch = False,
 ) -> Iterator[PSRecord]:
     """Newest first unless -Oldest; nothing found is an error, as in Windows."""
     if ListLog is not None:
