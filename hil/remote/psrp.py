@@ -215,7 +215,7 @@ class PowerShell:
         """By exec; for PowerShell 7 by the subsystem when exec does not lead to it (ForceCommand, pwsh not in PATH)."""
         complaint = ""
         for subsystem in (False, True) if self.far_end == "pwsh" else (False,):
-            self._channel = channel = self.session.open_channel()
+            self._channel = channel = self.session.open_channel(what="opening PowerShell")
             runspace = Runspace(channel)
             try:
                 channel.invoke_subsystem(SUBSYSTEM) if subsystem else channel.exec_command(START[self.far_end])

@@ -67,6 +67,7 @@ class SshSession:
         self.ssh, self._journal = ssh, journal
         self.where = f"{ssh.user}@{ssh.host}:{ssh.port}"
         self._lock = threading.RLock()
+        self._opening = threading.Lock()
         self._transport: paramiko.Transport | None = None
         self._watchdog: Watchdog | None = None
         self._pulse: Pulse | None = None
@@ -144,7 +145,7 @@ class SshSession:
         line = args if isinstance(args, str) else join(args)
         deadline = Deadline(timeout_s)
         with self._span(line, host=self.ssh.host) as outcome, self.operation(line, timeout_s + GRACE_S):
-            channel = self.open_channel(timeout_s=timeout_s)
+            channel = self.open_channel(timeout_s=timeout_s, what=line)
             try:
                 channel.exec_command(line)
                 completed = _collect(channel, (line,) if isinstance(args, str) else tuple(args), stdin, deadline)
@@ -158,13 +159,24 @@ class SshSession:
             outcome["exit_code"] = completed.exit_code
         return completed
 
-    def open_channel(self, *, timeout_s: float = 10.0) -> paramiko.Channel:
-        """A session channel for a protocol of your own. Raises ConnectionLost."""
-        transport = self._transport
+    def open_channel(self, *, timeout_s: float = 10.0, what: str = "a channel") -> paramiko.Channel:
+        """A session channel for a protocol of your own; ``what`` is it for. Raises ConnectionLost.
+
+        Waits its turn when all sessions of the connection are in use (sshd_config MaxSessions, ten by default); raises
+        BenchError when none became free in time.
+        """
+        transport, deadline = self._transport, Deadline(timeout_s)
         if transport is None or not transport.is_active():
-            raise ConnectionLost("a channel on the SSH connection", seen=self.why_lost(), where=self.where)
-        with self.operation("opening a channel", timeout_s):
-            return transport.open_session(timeout=timeout_s)
+            raise ConnectionLost(f"{what}, over SSH", seen=self.why_lost(), where=self.where)
+        with self.operation(what, timeout_s + GRACE_S):
+            while True:
+                try:
+                    with self._opening:  # paramiko keeps one saved exception for all threads
+                        return transport.open_session(timeout=timeout_s)
+                except paramiko.ChannelException:
+                    if deadline.expired:
+                        raise
+                    pause(min(_SLICE_S, deadline.remaining_s), why="no session free")
 
     @contextmanager
     def operation(self, what: str, timeout_s: float) -> Iterator[None]:

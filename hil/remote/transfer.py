@@ -84,7 +84,7 @@ def sftp_path(windows: str) -> str:
 @contextmanager
 def _sftp(session: SshSession, what: str, timeout_s: float) -> Iterator[paramiko.SFTPClient]:
     with session.operation(what, timeout_s + GRACE_S):
-        channel = session.open_channel(timeout_s=timeout_s)
+        channel = session.open_channel(timeout_s=timeout_s, what=what)
         try:
             channel.settimeout(timeout_s)
             channel.invoke_subsystem("sftp")

@@ -143,7 +143,8 @@ def _moment(value: datetime) -> tuple[str, str]:
     zone = "" if value.tzinfo is None else "Z" if value.tzinfo is UTC else value.strftime("%z")
     if len(zone) == 5:
         zone = "Z" if zone in ("+0000", "-0000") else f"{zone[:3]}:{zone[3:]}"
-    return "DT", value.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ticks}" if ticks else "") + zone
+    whole = value.replace(microsecond=0, tzinfo=None).isoformat()  # strftime would not fill the year to four digits
+    return "DT", whole + (f".{ticks}" if ticks else "") + zone
 
 
 def _span(value: timedelta) -> tuple[str, str]:

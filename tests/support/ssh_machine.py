@@ -152,7 +152,9 @@ async def join_input(call: Call) -> str:
 
 @samples.cmdlet("Stop-Here", implemented_by="Sample.StopHereCommand")
 def stop_here(call: Call) -> None:
-    raise CmdletError("Cannot go on.", error_id="Stopped,Sample.StopHereCommand", category="InvalidOperation", terminating=True)
+    raise CmdletError(
+        "Cannot go on.", error_id="Stopped,Sample.StopHereCommand", category="InvalidOperation", terminating=True
+    )
 
 
 @samples.cmdlet("Test-Defect")
@@ -266,7 +268,9 @@ class SshMachine:
         self.key_file = folder / "id_ed25519"
         key.write_private_key(str(self.key_file))
         self.key_file.chmod(0o600)
-        self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         settings = {
             "root": str(self.root), "authorized": [key.export_public_key().decode()], "far_end": self.far_end,
             "stall_after": self.stall_after,
