@@ -15,7 +15,7 @@ from hil.provision.step import Place, Step
 from hil.provision.steps import step_named, steps
 from hil.remote import Command
 from hil.testbed.model import Testbed
-from hil.windows import Adapter, Machine, tools
+from hil.windows import Adapter, Machine, tools, trust
 
 __all__ = ["Provisioned", "provision", "unfit", "unprovision"]
 
@@ -40,7 +40,7 @@ def provision(machine: Machine, testbed: Testbed, folder: Path, adapter: Adapter
     call again once the driver is bound. Raises UsageError for a machine that a person must mend first, BenchError when
     a change does not take.
     """
-    if problems := unfit(machine):
+    if problems := unfit(machine, testbed):
         raise UsageError(
             "a machine fit for tests",
             seen="; ".join(problems),
@@ -89,9 +89,10 @@ def unprovision(machine: Machine, testbed: Testbed, folder: Path, adapter: Adapt
     return Provisioned(tuple(step.name for step in undone), restart)
 
 
-def unfit(machine: Machine) -> list[str]:
+def unfit(machine: Machine, testbed: Testbed) -> list[str]:
     """What keeps this machine from being a test machine and only a person can mend; empty when it is fit."""
     system, limits = machine.os(), machine.settings
+    test_signed = bool(testbed.packages and testbed.packages.certificate)
     clock_s = abs(machine.clock_offset_s) - machine.clock_uncertainty_s
     checks = {
         f"Windows build {system.build}, at least {limits.min_build} wanted": system.build < limits.min_build,
@@ -100,6 +101,8 @@ def unfit(machine: Machine) -> list[str]:
             clock_s > limits.max_clock_offset_s,
         f"{system.free_disk_gb:.1f} GB free on C:, at least {limits.min_free_disk_gb:g} GB wanted":
             system.free_disk_gb < limits.min_free_disk_gb,
+        "Secure Boot is on, which refuses the test-signed package: switch it off in the firmware":
+            test_signed and system.elevated and trust.secure_boot(machine),
     }  # fmt: skip
     return [problem for problem, bad in checks.items() if bad]
 

@@ -182,7 +182,8 @@ class TestSigning(Step):
         trust.set_test_signing(self.machine, True)
 
     def undo(self, previous: State) -> None:  # noqa: ARG002 - it was off
-        trust.set_test_signing(self.machine, False)
+        if not trust.secure_boot(self.machine):
+            trust.set_test_signing(self.machine, False)
 
 
 KINDS: dict[str, type[Step]] = {

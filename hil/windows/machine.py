@@ -108,6 +108,7 @@ class Machine:
     def reconnect(self, timeout_s: float | None = None) -> None:
         """Throw the connection away, half open or not, and make a new one; the deadline is for all attempts."""
         self.ssh.reconnect(timeout_s if timeout_s is not None else self.settings.resume_timeout_s)
+        tools.send_module(self.ssh)  # a crash or an undo may have taken it away
         self._measure_clock()
 
     def tool(self, exe: str, *args: str, timeout_s: float = 60.0, ok: Sequence[int] = (0,)) -> Completed:

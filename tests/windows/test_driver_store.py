@@ -21,7 +21,8 @@ from hil.windows import DriverStore, Machine, PackageRefused, setup_log, trust
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Packages]]:
     journal = Journal()
     described = Testbed.model_validate({"name": "store-tests", "virtual": {"timescale": 0.005}})
-    with Lab(described, tmp_path_factory.mktemp("state"), journal) as testbed, Machine(testbed.machine, journal) as machine:
+    folder = tmp_path_factory.mktemp("state")
+    with Lab(described, folder, journal) as testbed, Machine(testbed.machine, journal) as machine:
         yield machine, testbed.packages
 
 
@@ -201,6 +202,6 @@ def test_package_with_other_content_is_another_upload(store, current, packages, 
 
 def test_sections_of_the_setup_log():
     """Sections are cut at their marks; a torn one at the end is left out."""
-    text = ">>>  [A - x.inf]\n>>>  Section start 1\n!!!  sto: bad\n<<<  Section end\n<<<  [Exit status: FAILURE(0x2)]\n\n"
-    assert setup_log.sections(text + ">>>  [B]\n>>>  Section start 2\n") == [text.strip()]
+    text = ">>>  [A - x.inf]\n>>>  Section start 1\n!!!  sto: bad\n<<<  Section end\n<<<  [Exit status: FAILURE(0x2)]"
+    assert setup_log.sections(text + "\n\n>>>  [B]\n>>>  Section start 2\n") == [text]
     assert setup_log.errors(text) == ["sto: bad"]

@@ -58,7 +58,9 @@ class ClockJumpsInSleep(Fault):
         self._bench = bench
 
     def resume_s(self, seconds: float) -> float:
-        self._bench.windows.clock_offset -= timedelta(hours=1)
+        windows, hour = self._bench.windows, timedelta(hours=1)
+        windows.clock_offset -= hour
+        windows.last_boot -= hour  # Windows corrects its boot time with its clock
         return seconds
 
 

@@ -1,0 +1,42 @@
+"""Virtual benches for the tests in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from desk import Desk
+
+from hil.testbed.model import Virtual
+from hil.windows import Adapter, Machine
+
+
+@pytest.fixture(scope="session")
+def new_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Desk]]:
+    """``new_desk(faults=(...))``: a bench of its own, ended with the session."""
+    with ExitStack() as opened:
+
+        def make(**virtual: Any) -> Desk:
+            desk = Desk(tmp_path_factory.mktemp("desk"), Virtual(**virtual))
+            opened.callback(desk.close)
+            return desk
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def desk(new_desk: Callable[..., Desk]) -> Desk:
+    """The golden bench that most tests share."""
+    return new_desk()
+
+
+@pytest.fixture
+def machine(desk: Desk) -> Machine:
+    return desk.machine
+
+
+@pytest.fixture(scope="session")
+def adapter(desk: Desk) -> Adapter:
+    return desk.adapter()

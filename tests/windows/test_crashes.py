@@ -1,0 +1,70 @@
+"""Crashes of the virtual machine, seen as what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from desk import Desk
+
+from hil.errors import BenchError, Bugcheck
+from hil.windows import IncidentKind, parse_header
+from hil.windows.dump import HEADER_BYTES
+
+
+def test_bugcheck_with_its_dump(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
+    """A driver that crashes Windows on removal is that bugcheck, with parameters and a dump that holds the same."""
+    desk = new_desk(faults=("hil.virtual.faults.driver:CrashOnFourthRemoval",))
+    adapter, slot, machine = desk.adapter(), desk.instrument("slot"), desk.machine
+    mark, boot = machine.crashes.mark(), machine.boot()
+    for _ in range(3):
+        slot.pull()
+        adapter.wait_absent()
+        slot.plug()
+        adapter.wait_up()
+    slot.pull()
+    machine.wait_booted(after=boot)
+    (incident,) = machine.crashes.since(mark)
+    assert (incident.kind, incident.code) == (IncidentKind.BUGCHECK, 0xD1)
+    assert isinstance(incident.error("bench"), Bugcheck)
+    whole = machine.crashes.collect(mark, tmp_path / "whole")
+    headers = machine.crashes.collect(mark, tmp_path / "headers", limit_bytes=1)
+    assert whole and all(dump.complete and dump.header for dump in whole)
+    for dump in headers:
+        assert not dump.complete and dump.local.stat().st_size == HEADER_BYTES
+        header = parse_header(dump.local.read_bytes())
+        assert (header.code, header.parameters) == (incident.code, incident.parameters)
+
+
+def test_mains_lost(new_desk: Callable[..., Desk]) -> None:
+    """A power cut is a power loss, not a bugcheck; while it lasts the machine is unreachable, which is said quickly."""
+    desk = new_desk()
+    machine, outlet = desk.machine, desk.instrument("outlet")
+    mark, boot = machine.crashes.mark(), machine.boot()
+    outlet.off()
+    assert not machine.ssh.alive(0.5)
+    with pytest.raises(BenchError):
+        machine.boot()
+    outlet.on()
+    machine.wait_booted(after=boot)
+    assert [incident.kind for incident in machine.crashes.since(mark)] == [IncidentKind.POWER_LOSS]
+
+
+def test_restart_that_nobody_asked_for(new_desk: Callable[..., Desk]) -> None:
+    """A restart by Windows itself is seen, with the process that asked: else the driver is blamed for it."""
+    desk = new_desk(faults=("hil.virtual.faults.windows:RestartsByItself",))
+    adapter, machine = desk.adapter(), desk.machine
+    mark, boot = machine.crashes.mark(), machine.boot()
+    adapter.restart()
+    machine.wait_booted(after=boot)
+    (incident,) = machine.crashes.since(mark)
+    assert incident.kind is IncidentKind.REBOOT
+    assert "MusNotification" in incident.what
+
+
+def test_nothing_happened(desk: Desk) -> None:
+    """A quiet minute has no incident and no dump."""
+    mark = desk.machine.crashes.mark()
+    assert desk.machine.crashes.since(mark) == []
+    assert desk.machine.crashes.new_dumps(mark) == []
