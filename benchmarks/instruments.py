@@ -33,7 +33,7 @@ _SERVER = """
 import asyncio, json, sys
 from hil.virtual.faults import Fault
 from hil.virtual.instruments.relay import RelayUnit, Wiring
-from hil.virtual.instruments.socket_server import SocketServer
+from hil.virtual.instruments.server import SocketServer
 
 async def main():
     wiring = Wiring("slot", 1, lambda present: None, on=True, move_s=0.001)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_ERRORS = 32
 _MOST_SHOWN = 500
+_LOOK = "see that it is on, reachable, and not held by another client"
 _POWER_ON = 0x80  # bit 7 of the standard event status register, IEEE 488.2 section 11.5.1
 
 
@@ -215,7 +216,7 @@ class Session:
             raise InstrumentLost(
                 f"to open {self.name}", seen=f"{type(error).__name__}: {error}", where=self.resource,
                 tried=f"for {now_s() - started_s:.1f} s",
-                next_step="see that it is on, reachable, and not held by another client",
+                next_step=_LOOK,
             ) from error  # fmt: skip
         self._visa, self._line = visa, line_of(visa)
         self._note("open", duration_s=round(now_s() - started_s, 6))
@@ -261,7 +262,7 @@ class Session:
                 raise  # an interrupt is not the instrument's, but the answer it left behind is dropped all the same
             raise InstrumentLost(
                 f"{self.name} to {'answer' if answered else 'take'} {_short(message)!r}",
-                seen=seen, where=self.where, tried=f"for {now_s() - started_s:.1f} s",
+                seen=seen, where=self.where, tried=f"for {now_s() - started_s:.1f} s", next_step=_LOOK,
             ) from error  # fmt: skip
         self._note(_short(message), reply=_short(reply), duration_s=round(now_s() - started_s, 6))
         return reply

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from itertools import count
 from typing import Any, Protocol
 
@@ -154,12 +155,14 @@ class _HislipInstrument(hislip.Instrument):  # type: ignore[misc]
     """HiSLIP (IVI-6.1) on two wires that share the caller's deadline."""
 
     def __init__(self, host: str, port: int, sub_address: str, timeout_s: float) -> None:
-        self._sync = Wire(host, port, timeout_s)
-        opened = self.initialize(sub_address=sub_address.encode("ascii"))
-        self._async = Wire(host, port, timeout_s)
-        self._async_init = self.async_initialize(session_id=opened.session_id)
+        with ExitStack() as opened:
+            self._sync = opened.enter_context(closing(Wire(host, port, timeout_s)))
+            session_id = self.initialize(sub_address=sub_address.encode("ascii")).session_id
+            self._async = opened.enter_context(closing(Wire(host, port, timeout_s)))
+            self._async_init = self.async_initialize(session_id=session_id)
+            self.max_msg_size = hislip.DEFAULT_MAX_MSG_SIZE
+            opened.pop_all()
         self.wires = (self._sync, self._async)
-        self.max_msg_size = hislip.DEFAULT_MAX_MSG_SIZE
         self.timeout = timeout_s
         self._rmt, self._message_id = 0, 0xFFFF_FF00
         self.last_message_id = None
@@ -238,9 +241,8 @@ class _Core(_Calls, vxi11.CoreClient):  # type: ignore[misc]
         self.packer, self.unpacker = vxi11.Vxi11Packer(), vxi11.Vxi11Unpacker(b"")
         program, version, timeout_ms = vxi11.DEVICE_CORE_PROG, vxi11.DEVICE_CORE_VERS, round(timeout_s * 1000)
         if port is None:
-            mapper = _PortMapper(host, timeout_ms)
-            port = mapper.get_port((program, version, rpc.IPPROTO_TCP, 0))
-            mapper.close()
+            with closing(_PortMapper(host, timeout_ms)) as mapper:
+                port = mapper.get_port((program, version, rpc.IPPROTO_TCP, 0))
         if not port:
             raise ConnectionRefusedError(f"{host} offers no VXI-11 core channel")
         rpc.RawTCPClient.__init__(self, host, program, version, port, timeout_ms)
@@ -253,15 +255,16 @@ class BoundedVxi11(_Bounded, TCPIPInstrVxi11):  # type: ignore[misc]
 
     def after_parsing(self) -> None:
         host, _, port = self.parsed.host_address.partition(",")
-        self.interface = _Core(host, int(port) if port else None, self._open_s)
-        self._wires = (self.interface.sock,)
         self.client_id, self.keepalive = next(_numbers), False
-        error, self.link, _, largest = self.interface.create_link(
-            self.client_id, 0, self.lock_timeout, self.parsed.lan_device_name
-        )
-        if error:
-            self.abandon()
-            raise ConnectionError(f"VXI-11 create_link to {self.parsed.lan_device_name!r} gave error {error}")
+        with ExitStack() as opened:
+            self.interface = opened.enter_context(closing(_Core(host, int(port) if port else None, self._open_s)))
+            error, self.link, _, largest = self.interface.create_link(
+                self.client_id, 0, self.lock_timeout, self.parsed.lan_device_name
+            )
+            if error:
+                raise ConnectionError(f"VXI-11 create_link to {self.parsed.lan_device_name!r} gave error {error}")
+            opened.pop_all()
+        self._wires = (self.interface.sock,)
         self.max_recv_size = min(largest, 1 << 30)
         for name in ("SEND_END_EN", "TERMCHAR", "TERMCHAR_EN"):
             self.attrs[getattr(constants, f"VI_ATTR_{name}")] = name == "SEND_END_EN"

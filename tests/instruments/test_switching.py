@@ -10,7 +10,7 @@ from instrument_lab import InstrumentLab
 from hil.errors import BenchError
 from hil.instruments import Switch, open_instrument
 from hil.virtual.faults.instrument import SlotRelayLies
-from hil.virtual.instruments.socket_server import Mishap
+from hil.virtual.instruments.server import Mishap
 
 
 @pytest.fixture

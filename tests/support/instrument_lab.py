@@ -12,6 +12,7 @@ from hil.testbed.model import Instrument, Virtual
 from hil.virtual.faults import Fault
 from hil.virtual.faults.chain import FaultChain
 from hil.virtual.instruments import Instruments
+from hil.virtual.instruments.server import InstrumentServer
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class InstrumentLab:
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.ends = Ends()
+        self._more: list[InstrumentServer] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -64,7 +66,15 @@ class InstrumentLab:
 
         return self.run(on_loop())
 
+    def serve(self, server: InstrumentServer) -> str:
+        """Start one more server beside those of the bench; its VISA resource name."""
+        self.run(server.start())
+        self._more.append(server)
+        return server.resource
+
     def close(self) -> None:
+        for server in self._more:
+            self.run(server.close())
         self.run(self.instruments.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

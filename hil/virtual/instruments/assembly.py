@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from hil.testbed.model import Instrument
 from hil.virtual.faults import Fault
 from hil.virtual.instruments.device import ScpiDevice
+from hil.virtual.instruments.hislip_server import HislipServer
 from hil.virtual.instruments.meter import PowerMeter
 from hil.virtual.instruments.relay import HeldButton, RelayUnit, Wiring
-from hil.virtual.instruments.socket_server import SocketServer
+from hil.virtual.instruments.server import InstrumentServer, SocketServer
+from hil.virtual.instruments.vxi11_server import Vxi11Server
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
@@ -36,18 +38,19 @@ class MachinePort(Protocol):
 class Instruments:
     """All instruments of one bench; ``start`` gives the testbed's ``instruments`` section, ready to dump.
 
-    Each role has an instrument, and a dialect, of its own; ``servers`` are by role for faults and the control port.
+    Each role has an instrument of its own, and dialects and transports are mixed as on real benches. ``servers`` are by
+    role, for faults and the control port.
     """
 
     def __init__(self, bench: VirtualBench) -> None:
         self._bench = bench
-        self.servers: dict[str, SocketServer] = {}
+        self.servers: dict[str, InstrumentServer] = {}
 
     async def start(self) -> dict[str, Instrument]:
         described: dict[str, Instrument] = {}
         for role in self._bench.config.instruments:
             device, entry = _BUILD[role](self._bench.machine, self._bench.faults)
-            self.servers[role] = server = SocketServer(device)
+            self.servers[role] = server = _SPEAKS[role](device)
             await server.start()
             described[role] = entry.model_copy(update={"resource": server.resource})
         return described
@@ -103,6 +106,9 @@ def _meter(machine: MachinePort, faults: Fault) -> Built:
     return meter, _entry("meter", "yokogawa-wt300", meter, "1", None)
 
 
+_SPEAKS: dict[str, type[InstrumentServer]] = {
+    "outlet": Vxi11Server, "slot": SocketServer, "meter": HislipServer, "button": Vxi11Server, "cable": SocketServer,
+}  # fmt: skip
 _BUILD: dict[str, Callable[[MachinePort, Fault], Built]] = {
     "outlet": _outlet, "slot": _slot, "cable": _cable, "button": _button, "meter": _meter,
 }  # fmt: skip

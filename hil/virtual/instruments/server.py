@@ -1,10 +1,11 @@
-"""SCPI over a plain TCP socket: a line in, a line out, for any number of clients."""
+"""Instruments behind TCP ports: what all servers share, and the plain socket."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,7 +14,7 @@ from hil.virtual.instruments.device import ScpiDevice
 from hil.virtual.instruments.grammar import ScpiError
 from hil.wait import async_pause
 
-_LONGEST_MESSAGE_BYTES = 65536
+LONGEST_MESSAGE_BYTES = 65536
 
 
 class Mishap(Enum):
@@ -43,8 +44,8 @@ class Habits:
         self.thawed.set()
 
 
-class SocketServer:
-    """Listens on an ephemeral loopback port. What it is sent while frozen it keeps, and acts on when thawed."""
+class InstrumentServer(ABC):
+    """One device behind an ephemeral loopback port. What it is sent while frozen it keeps, and acts on when thawed."""
 
     def __init__(self, device: ScpiDevice) -> None:
         self.device, self.habits = device, Habits()
@@ -53,15 +54,16 @@ class SocketServer:
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
+    @abstractmethod
     def resource(self) -> str:
         """VISA resource name."""
-        return f"TCPIP::127.0.0.1::{self.port}::SOCKET"
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=_LONGEST_MESSAGE_BYTES)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=LONGEST_MESSAGE_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        """Stop listening and hang up; :meth:`start` listens on the same port again."""
         if self._server is not None:
             self._server.close()
         await self.drop_clients()
@@ -73,55 +75,76 @@ class SocketServer:
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
+    async def restart(self) -> None:
+        """The instrument loses its own power for a moment: connections are reset, settings are at their defaults."""
+        await self.drop_clients(reset=True)
+        self.device.restart()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if self.habits.one_client and self._clients:
+        if self._full():
             _hang_up(writer, reset=True)
             return
         self._clients[task] = writer
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._converse(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             return  # the client has gone, or the bench ends
         finally:
             del self._clients[task]
             writer.close()
 
+    def _full(self) -> bool:
+        return self.habits.one_client and bool(self._clients)
+
+    @abstractmethod
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until it ends."""
+
+    async def _execute(self, message: bytes) -> bytes | None:
+        await self.habits.thawed.wait()
+        text = message.decode("ascii", errors="replace").strip()
+        reply = await self.device.execute(text) if text else None
+        return None if reply is None else reply.encode("ascii", errors="replace") + b"\n"
+
+    async def _answer(self, writer: asyncio.StreamWriter, frame: bytes) -> None:
+        """Send an answer, or what the habits make of it; ConnectionAbortedError when the connection is not to go on."""
+        if self.habits.late_s:
+            await async_pause(self.habits.late_s)
+        mishap = self.habits.mishaps.popleft() if self.habits.mishaps else Mishap.PASS
+        if mishap in (Mishap.FIN, Mishap.RST):
+            _hang_up(writer, reset=mishap is Mishap.RST)
+            raise ConnectionAbortedError
+        if mishap is Mishap.HALF:
+            frame = frame[: len(frame) // 2]
+        if mishap is Mishap.GARBAGE:
+            frame = b"\xff" + frame
+        if mishap is not Mishap.SILENT:
+            writer.write(frame)
+            await writer.drain()
+        if mishap is Mishap.FREEZE:
+            self.habits.thawed.clear()
+
+
+class SocketServer(InstrumentServer):
+    """SCPI over a plain TCP socket: a line in, a line out."""
+
+    @property
+    def resource(self) -> str:
+        return f"TCPIP::127.0.0.1::{self.port}::SOCKET"
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
                 line = await reader.readuntil(b"\n")
-            except asyncio.IncompleteReadError:
-                return
             except asyncio.LimitOverrunError:
                 self.device.report(ScpiError(-363))
                 return
-            await self.habits.thawed.wait()
-            message = line.decode("ascii", errors="replace").strip()
-            reply = await self.device.execute(message) if message else None
-            if reply is not None and not await self._answer(writer, reply.encode("ascii", errors="replace") + b"\n"):
-                return
-
-    async def _answer(self, writer: asyncio.StreamWriter, reply: bytes) -> bool:
-        """False when the connection is not to go on."""
-        if self.habits.late_s:
-            await async_pause(self.habits.late_s)
-        mishap = self.habits.mishaps.popleft() if self.habits.mishaps else None
-        if mishap in (Mishap.FIN, Mishap.RST):
-            _hang_up(writer, reset=mishap is Mishap.RST)
-            return False
-        if mishap is Mishap.HALF:
-            reply = reply[: len(reply) // 2]
-        if mishap is Mishap.FREEZE:
-            self.habits.thawed.clear()
-        if mishap is Mishap.GARBAGE:
-            reply = b"\xff" + reply
-        if mishap is not Mishap.SILENT:
-            writer.write(reply)
-            await writer.drain()
-        return True
+            reply = await self._execute(line)
+            if reply is not None:
+                await self._answer(writer, reply)
 
 
 def _hang_up(writer: asyncio.StreamWriter, *, reset: bool) -> None:
