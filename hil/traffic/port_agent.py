@@ -21,8 +21,8 @@ _SOL_PACKET, _ADD_MEMBERSHIP, _STATISTICS, _AUXDATA, _IGNORE_OUTGOING = 263, 1, 
 _PROMISCUOUS = 1
 _TIMESTAMP_NS = 35  # SO_TIMESTAMPNS: a stamp of the kernel, at arrival
 _CHECKSUM_PENDING, _VLAN_VALID = 0x08, 0x10  # TP_STATUS_CSUMNOTREADY, TP_STATUS_VLAN_VALID
-_GET_FLAGS, _GET_MTU, _SET_MTU, _GET_MAC, _ETHTOOL = 0x8913, 0x8921, 0x8922, 0x8927, 0x8946
-_RUNNING = 0x40
+_GET_MTU, _SET_MTU, _GET_MAC, _ETHTOOL = 0x8921, 0x8922, 0x8927, 0x8946
+_GET_LINK = 0x0A
 _GET_GRO, _SET_GRO, _GET_FEATURES, _SET_FEATURES, _LRO = 0x2B, 0x2C, 0x25, 0x26, 1 << 15
 _OUTGOING, _UNFINISHED = 1, 2
 _BUFFER = 8 << 20
@@ -67,8 +67,7 @@ class Agent:
     def do_facts(self, _request: Request, _data: bytes) -> Answer:
         raw = self.ioctl(_GET_MAC, bytes(16))[18:24]
         (mtu,) = struct.unpack_from("=i", self.ioctl(_GET_MTU, bytes(16)), 16)
-        (flags,) = struct.unpack_from("=H", self.ioctl(_GET_FLAGS, bytes(16)), 16)
-        return {"mac": raw.hex("-").upper(), "mtu": mtu, "carrier": bool(flags & _RUNNING)}, b""
+        return {"mac": raw.hex("-").upper(), "mtu": mtu, "carrier": bool(self.ethtool(_GET_LINK))}, b""
 
     def do_set_mtu(self, request: Request, _data: bytes) -> Answer:
         self.ioctl(_SET_MTU, struct.pack("=i12x", request["mtu"]))

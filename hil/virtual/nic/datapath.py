@@ -8,6 +8,7 @@ ends when that socket does. Counters are 64-bit words in shared memory. :mod:`hi
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import mmap
 import os
@@ -42,6 +43,7 @@ _BROADCAST = b"\xff" * 6
 _AUXDATA = struct.Struct("=IIIHHHH")
 """tpacket_auxdata: status, length, captured, MAC offset, network offset, VLAN TCI, VLAN TPID."""
 _VLAN_VALID = 0x10
+_TUNSETCARRIER = 0x400454E2
 _FULL = (errno.ENOBUFS, errno.EAGAIN)
 _NO_LINK = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.EIO)
 
@@ -92,6 +94,8 @@ class DataPath:
             self._wire.setblocking(False)
         if "tap" in command:
             self._replace_tap(files[0] if command["tap"] else None)
+        if "carrier" in command and self._tap is not None:
+            fcntl.ioctl(self._tap, _TUNSETCARRIER, struct.pack("=i", command["carrier"]))
         self._mode = command.get("mode", self._mode)
         self._mac = bytes.fromhex(command["mac"]) if "mac" in command else self._mac
         self._transmit_loss = command.get("transmit_loss", self._transmit_loss)

@@ -110,12 +110,14 @@ class Nic:
         self._mac = mac.replace("-", ":").lower()
         with self._machine.call(lambda: open_tap(_TAP, offloads)) as tap:
             self._plugged = True
-            self._channel.command(tap.fileno(), tap=True, mac=self._mac.replace(":", ""), mode=self._mode)
+            self._channel.command(
+                tap.fileno(), tap=True, mac=self._mac.replace(":", ""), mode=self._mode, carrier=self._carrier
+            )  # fmt: skip
         self._baseline = self._channel.counters()
 
         def bring_up(ip: IPRoute) -> None:
             set_link(ip, _TAP, address=self._mac, mtu=mtu)
-            set_link(ip, _TAP, state="up", carrier=int(self._carrier))
+            set_link(ip, _TAP, state="up")
             set_addresses(ip, _TAP, self._addresses)
 
         ask(self._machine, "the adapter's interface", bring_up)
@@ -209,9 +211,7 @@ class Nic:
 
     def _apply(self) -> None:
         """Bring data path and both carriers to what cable and power state say."""
-        self._channel.command(mode=self._mode)
-        if self._plugged:
-            ask(self._machine, "the adapter's carrier", lambda ip: set_link(ip, _TAP, carrier=int(self._carrier)))
+        self._channel.command(mode=self._mode, carrier=self._carrier)
         self._wire.set_link(self._carrier)
 
     def _hear(self) -> None:

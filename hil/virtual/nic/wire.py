@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyroute2 import IPRoute
 
 NEAR, PARTNER = "wire0", "partner0"
+_NEAR_INDEX = 1000
 _WIRE_MTU = 9216
 _FULL_FRAME, _FRAMING, _MIN_ON_WIRE = 1514, 24, 84
 _MIN_BURST = 128 * 1024
@@ -62,7 +63,8 @@ class Wire:
             raise
 
     def _lay(self, true_frames: bool) -> None:
-        near = {"ifname": NEAR, "kind": "veth", "mtu": _WIRE_MTU}
+        # an index that the partner's end does not have too: else Linux tells him of a lost link up to a second late
+        near = {"ifname": NEAR, "kind": "veth", "mtu": _WIRE_MTU, "index": _NEAR_INDEX}
         other = {"ifname": PARTNER, "net_ns_fd": self.partner.fileno()}
         ask(self._near, "a veth pair", lambda ip: ip.link("add", **near, peer=other))
         self._near.call(lambda: _offload(NEAR, gro=True, cut=true_frames))
