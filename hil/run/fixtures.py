@@ -112,11 +112,11 @@ def broken_package(bench: Bench) -> Package:
 
 
 @pytest.fixture
-def driver(adapter: Adapter, store: DriverStore, package: Package) -> DriverInfo:
+def driver(provisioned: Bench, store: DriverStore, package: Package) -> DriverInfo:
     """What is bound to the adapter: the package under test, which is installed first if another one is bound."""
     from hil.run.provisioning import bind
 
-    return bind(adapter, store, package)
+    return bind(provisioned, store, package)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from hil.provision import provision as provision_machine
 from hil.testbed.lease import machine_folder
 
 if TYPE_CHECKING:
-    from hil.windows import Adapter, DriverInfo
+    from hil.windows import DriverInfo
     from hil.windows.driver_store import DriverStore
 
 
@@ -23,10 +23,8 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     from hil.windows.driver_store import DriverStore
 
     machine, testbed = bench.machine, bench.testbed
-    folder = machine_folder(testbed)
-    folder.mkdir(parents=True, exist_ok=True)
     with bench.journal.span("step", "provision the machine") as outcome:
-        outcome["done"] = str(provision_machine(machine, testbed, folder))
+        outcome["done"] = str(provision_machine(machine, testbed, machine_folder(testbed)))
     os = machine.os()
     facts |= {"machine": os.computer_name, "Windows": f"{os.caption}, build {os.build}"}
     if testbed.packages is not None:
@@ -36,25 +34,36 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
             "driver SHA-256": package.driver_sha256,
             "package folder": str(package.folder),
         }
-        with bench.journal.span("step", f"bind {package.inf_name} {package.version}"):
-            bind(bench.adapter, DriverStore(machine), package)
-    with bench.journal.span("step", "provision the adapter") as outcome:
-        outcome["done"] = str(provision_machine(machine, testbed, folder, bench.adapter))
+        bind(bench, DriverStore(machine), package)
+    else:
+        give_address(bench)
     info = bench.adapter.wait_up()
     facts["adapter"] = f"{info.description}, {info.instance_id}, {info.link_mbps:g} Mbit/s"
 
 
-def bind(adapter: Adapter, store: DriverStore, package: Package) -> DriverInfo:
-    """Have this package bound to the adapter; it is installed if another one is, or none.
+def bind(bench: Bench, store: DriverStore, package: Package) -> DriverInfo:
+    """Have this package bound to the adapter, and the adapter up at its address; it is installed if another one is.
 
     Raises DriverInstallFailed, or the DutError of an adapter that does not come up on it.
     """
+    adapter = bench.adapter
     if adapter.problem() != 0 or not is_bound(adapter.driver(), package):
-        store.restore(package)
+        with bench.journal.span("step", f"bind {package.inf_name} {package.version}"):
+            store.restore(package)
     adapter.wait_up()
+    give_address(bench)
     return adapter.driver()
 
 
 def is_bound(driver: DriverInfo, package: Package) -> bool:
     """By what is in memory: the version alone would not tell two builds of one version apart."""
     return driver.version == package.version and driver.image_sha256 == package.driver_sha256
+
+
+def give_address(bench: Bench) -> None:
+    """The address for traffic, which an adapter loses with its driver."""
+    wanted = bench.testbed.adapter
+    if wanted is not None and wanted.address not in bench.adapter.addresses():
+        with bench.journal.span("step", "provision the adapter") as outcome:
+            folder = machine_folder(bench.testbed)
+            outcome["done"] = str(provision_machine(bench.machine, bench.testbed, folder, bench.adapter))
