@@ -77,14 +77,16 @@ class Writer:
             types = self._types((value.type_name, *_ENUM_BASES))
             body = f"{types}<ToString>{encode_text(value.text)}</ToString><I32>{value.value}</I32>"
         elif isinstance(value, list | tuple):
+            types = self._types(("System.Object[]", "System.Array", "System.Object"))  # before anybody refers to them
             items = "".join(self.write(item, depth=depth) for item in value)
-            body = f"{self._types(('System.Object[]', 'System.Array', 'System.Object'))}<LST>{items}</LST>"
+            body = f"{types}<LST>{items}</LST>"
         elif isinstance(value, dict):
+            types = self._types(("System.Collections.Hashtable", "System.Object"))
             pairs = "".join(
                 f"<En>{self.write(key, 'Key', depth=depth)}{self.write(item, 'Value', depth=depth)}</En>"
                 for key, item in value.items()
             )
-            body = f"{self._types(('System.Collections.Hashtable', 'System.Object'))}<DCT>{pairs}</DCT>"
+            body = f"{types}<DCT>{pairs}</DCT>"
         elif isinstance(value, PSRecord):
             if depth < 1:
                 return f"<S{attribute}>{encode_text(value.text)}</S>"
@@ -95,10 +97,11 @@ class Writer:
         return f'<Obj{attribute} RefId="{reference}">{body}</Obj>'
 
     def _record(self, record: PSRecord, depth: int) -> str:
-        members = "".join(self.write(item, name, depth=depth - 1) for name, item in record.properties.items())
+        types = self._types(record.type_names)
         shown = f"<ToString>{encode_text(record.text)}</ToString>" if record.text else ""
+        members = "".join(self.write(item, name, depth=depth - 1) for name, item in record.properties.items())
         tag = "MS" if "System.Management.Automation.PSCustomObject" in record.type_names else "Props"
-        return f"{self._types(record.type_names)}{shown}<{tag}>{members}</{tag}>"
+        return f"{types}{shown}<{tag}>{members}</{tag}>"
 
     def _types(self, names: tuple[str, ...]) -> str:
         known = self._type_ids.get(names)

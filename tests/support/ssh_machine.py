@@ -128,7 +128,7 @@ async def wait_long(call: Call, Seconds: Annotated[float, Param(position=0)] = 6
 @samples.cmdlet("Wait-Stubborn")
 async def wait_stubborn(call: Call) -> None:
     """Does not stop when told to."""
-    for _ in range(200):
+    for _ in range(40):
         try:
             await asyncio.sleep(0.05)
         except asyncio.CancelledError:
