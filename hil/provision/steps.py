@@ -10,6 +10,7 @@ from hil.errors import UsageError
 from hil.provision.network import ManagementMetric, ManagementRoute, TestAddress
 from hil.provision.step import Place, State, Step
 from hil.remote import Command
+from hil.testbed.model import Testbed
 from hil.windows import tools, trust
 
 HIGH_PERFORMANCE = "8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c"
@@ -145,12 +146,12 @@ class Tool(Step):
 
 
 class Certificate(Step):
-    """The signer of a test-signed package is trusted; ``argument`` is the certificate file (DER) on the controller."""
+    """The signer of a test-signed package is trusted; ``argument`` is the thumbprint of the testbed's certificate."""
 
     kind = "certificate"
 
     def read(self) -> State:
-        der = Path(self.argument).read_bytes()
+        der = certificate(self.place.testbed)
         # kept whole: at the undo the file may be gone
         return {"der": b64encode(der).decode("ascii"), "stores": list(trust.trusted_in(self.machine, der))}
 
@@ -213,10 +214,19 @@ def steps(place: Place) -> list[Step]:
     ]
     wanted += [Tool(place, name) for name, path in testbed.tools if path is not None]
     if testbed.packages and testbed.packages.certificate:
-        wanted += [Certificate(place, str(testbed.packages.certificate)), TestSigning(place)]
+        wanted += [Certificate(place, trust.thumbprint(certificate(testbed))), TestSigning(place)]
     if place.adapter and place.adapter.has_interface():
         wanted += [TestAddress(place, place.adapter.wanted.address)]
     return wanted
+
+
+def certificate(testbed: Testbed) -> bytes:
+    """The certificate (DER) to trust. Raises UsageError when the testbed names none, or a file that cannot be read."""
+    path = testbed.packages.certificate if testbed.packages else None
+    try:
+        return path.read_bytes() if path else b""
+    except OSError as error:
+        raise UsageError("the test certificate that the testbed names", seen=str(error), where=str(path)) from error
 
 
 def step_named(place: Place, name: str) -> Step:

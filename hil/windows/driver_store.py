@@ -59,12 +59,8 @@ class PackageRefused(DriverInstallFailed):
     def __init__(self, wanted: str, *, exit_code: int, where: str, log: str) -> None:
         self.exit_code_seen, self.setup_log = exit_code, log
         self.meaning = MEANINGS.get(exit_code, "unknown")
-        super().__init__(
-            wanted,
-            seen="\n".join([f"pnputil exit code {exit_code} (0x{exit_code:X}): {self.meaning}", *setup_log.errors(log)]),
-            where=where,
-            next_step=_HINTS.get(exit_code, ""),
-        )
+        seen = [f"pnputil exit code {exit_code} (0x{exit_code:X}): {self.meaning}", *setup_log.errors(log)]
+        super().__init__(wanted, seen="\n".join(seen), where=where, next_step=_HINTS.get(exit_code, ""))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hil.windows.clock import Boot
     from hil.windows.machine import Machine
 
-_DELAY_S = 2
+_DELAY_S = 1
 """Given to shutdown.exe, so that its exit code still reaches us; a restart in-line races with the channel's end."""
 _ALREADY_SCHEDULED = 1190
 _SILENT_S = 0.5
