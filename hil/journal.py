@@ -98,7 +98,7 @@ class Journal:
         }  # fmt: skip
         with self._lock:
             line = self.masked(json.dumps(record, default=str, ensure_ascii=False))
-            shown: Record = json.loads(line)
+            shown: Record = json.loads(line) if self._listeners else {}
             for listener in tuple(self._listeners):
                 listener(shown)
             if self._file is not None:
