@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import sys
+from collections.abc import Callable
 from enum import Enum
 
 from hil.clock import now_s
@@ -31,6 +34,8 @@ class Wire:
         self.where = f"{host}:{port}"
         self._ends_s = now_s() + timeout_s
         self._socket = socket.create_connection((host, port), timeout=timeout_s)
+        self._socket.setblocking(False)
+        self._wait_to_read, self._wait_to_write = _waiter(self._socket, write=False), _waiter(self._socket, write=True)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if hasattr(socket, "TCP_KEEPIDLE"):  # Linux; the system's default is two hours
@@ -43,7 +48,6 @@ class Wire:
 
     def health(self) -> Health:
         """Look without waiting and without taking anything."""
-        self._socket.settimeout(0)
         try:
             seen = self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -54,14 +58,14 @@ class Wire:
 
     def recv(self, size: int) -> bytes:
         """At least one byte, at most ``size``."""
-        self._arm()
+        self._wait(self._wait_to_read)
         data = self._socket.recv(size)
         if not data:
             raise self._ended()
         return data
 
     def recv_into(self, buffer: bytearray | memoryview, size: int = 0) -> int:
-        self._arm()
+        self._wait(self._wait_to_read)
         count = self._socket.recv_into(buffer, size)
         if not count:
             raise self._ended()
@@ -74,8 +78,12 @@ class Wire:
         return bytes(data)
 
     def sendall(self, data: bytes | bytearray | memoryview) -> None:
-        self._arm()
-        self._socket.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                self._wait(self._wait_to_write)
 
     def settimeout(self, _seconds: float | None) -> None:
         """Ignored: a timeout for each call would let a peer that drips bytes hold the caller for ever."""
@@ -83,11 +91,19 @@ class Wire:
     def close(self) -> None:
         self._socket.close()
 
-    def _arm(self) -> None:
+    def _wait(self, ready: Callable[[float], bool]) -> None:
         remaining_s = self._ends_s - now_s()
-        if remaining_s <= 0:
+        if remaining_s <= 0 or not ready(remaining_s):
             raise TimeoutError(f"no complete answer from {self.where} in time")
-        self._socket.settimeout(remaining_s)
 
     def _ended(self) -> ConnectionError:
         return ConnectionResetError(f"{self.where} closed the connection")
+
+
+def _waiter(sock: socket.socket, *, write: bool) -> Callable[[float], bool]:
+    """Waits for ``sock``; true when it is ready. Unlike select(), poll() takes descriptors above 1023."""
+    if sys.platform == "win32":
+        return lambda seconds: any(select.select([] if write else [sock], [sock] if write else [], [], seconds))
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT if write else select.POLLIN)
+    return lambda seconds: bool(poll.poll(seconds * 1000))
