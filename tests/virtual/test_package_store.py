@@ -37,7 +37,8 @@ def machine(fresh: VirtualWindows, samples) -> VirtualWindows:
 
 
 def add(machine: VirtualWindows, name: str, *flags: str) -> int:
-    return machine.run(" ".join(["pnputil", "/add-driver", rf"C:\hil\{name}\hilnic.inf", *(flags or ("/install",))]))[0]
+    command = ["pnputil", "/add-driver", rf"C:\hil\{name}\hilnic.inf", *(flags or ("/install",))]
+    return machine.run(" ".join(command))[0]
 
 
 def test_install(machine):
