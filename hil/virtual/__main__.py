@@ -1,8 +1,8 @@
 """The process of one virtual bench: ``python -m hil.virtual``, started by :mod:`hil.virtual.lab`.
 
-Standard input, line 1: ``{"testbed": <a testbed with 'virtual'>, "state_dir": <an empty folder>}``. Standard output, one
-line: ``{"testbed": <an ordinary testbed>, "pid": ..., "missing": {...}}``, or ``{"error": {...}}`` with the fields of
-:class:`hil.errors.HilError`. The bench lives until standard input ends or SIGTERM comes.
+Standard input, line 1: ``{"testbed": <a testbed with 'virtual'>, "state_dir": <an empty folder>}``.
+Standard output, one line: ``{"testbed": <an ordinary testbed>, "pid": ..., "missing": {...}}``, or ``{"error": {...}}``
+with the fields of :class:`hil.errors.HilError`. The bench lives until standard input ends or SIGTERM comes.
 """
 
 from __future__ import annotations

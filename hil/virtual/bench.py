@@ -129,6 +129,4 @@ class VirtualBench:
 
 
 def _packages(built: SamplePackages) -> Packages:
-    return Packages(
-        current=built.current, previous=built.previous, certificate=built.certificate, broken=built.broken
-    )
+    return Packages(current=built.current, previous=built.previous, certificate=built.certificate, broken=built.broken)

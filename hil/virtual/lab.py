@@ -126,5 +126,9 @@ def _environment() -> dict[str, str]:
 def _error(fields: Mapping[str, str]) -> HilError:
     family = _FAMILIES.get(fields["family"], BenchError)
     return family(
-        fields["wanted"], seen=fields["seen"], where=fields["where"], tried=fields["tried"], next_step=fields["next_step"]
+        fields["wanted"],
+        seen=fields["seen"],
+        where=fields["where"],
+        tried=fields["tried"],
+        next_step=fields["next_step"],
     )

@@ -1,7 +1,7 @@
 """The machine's power: what mains, button, slot, cable and wake frames do to it, and what it draws.
 
-Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; timers that a
-client sets (a wake timer, shutdown /t) run in true seconds, as the client's clock counts them.
+Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; timers that
+a client sets (a wake timer, shutdown /t) run in true seconds, as the client's clock counts them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
+from hil.virtual.consumption import drawn_w
 from hil.virtual.windows import power_events as report
 from hil.virtual.windows.crash import Bugcheck
 from hil.virtual.windows.power_events import Dirty, Sleep, WakeSource
@@ -28,10 +29,6 @@ RESUME_S, HIBERNATE_RESUME_S, TROUBLESHOOTER_S = 1.5, 12.0, 1.5
 CLOCK_STOPS_S = 1.0
 """From the record of going to sleep to the last tick before it: the stamp that Kernel-Power 107 will carry."""
 HARD_OFF_S = 4.0
-
-WATTS = {"off": 0.8, "booting": 54.0, "on": 31.0, "asleep": 2.1, "hibernated": 0.9, "bugchecked": 47.0}
-NIC_WATTS, LOAD_WATTS = 1.4, 11.0
-"""What a fitted NIC adds, and a fully loaded link (both directions)."""
 
 
 class Power(Enum):
@@ -122,13 +119,7 @@ class VirtualMachine:
         """What the machine draws from the outlet now."""
         if not self.mains:
             return 0.0
-        state = "booting" if self._waking else self.power.value
-        drawn = WATTS[state]
-        if self.power is Power.ON:
-            drawn += NIC_WATTS if self.slot else 0.0
-            nic = self.bench.nic
-            drawn += LOAD_WATTS * min(1.0, nic.load_mbps() / (2 * self.bench.config.link_mbps)) if nic else 0.0
-        return drawn
+        return drawn_w("booting" if self._waking else self.power.value, self.bench.nic if self.slot else None)
 
     def subscribe(self, watcher: Watcher) -> None:
         """Call ``watcher(old, new)`` after each change of :attr:`power`."""
@@ -148,7 +139,14 @@ class VirtualMachine:
         self._later(delay_s, lambda: self._when_on(self._fall_asleep, state, wake_at, caller))
 
     def request_shutdown(
-        self, *, restart: bool, delay_s: float = 0.0, process: str, reason: str, code: str = "0x500ff", comment: str = ""
+        self,
+        *,
+        restart: bool,
+        delay_s: float = 0.0,
+        process: str,
+        reason: str,
+        code: str = "0x500ff",
+        comment: str = "",
     ) -> None:
         """As shutdown.exe /s or /r /t; ``shutdown_pending`` until it begins or :meth:`abort_shutdown`."""
         windows = self.bench.windows
@@ -276,7 +274,9 @@ class VirtualMachine:
             return
         if self.power is not Power.OFF:
             bugcheck = self._dirty.bugcheck if self._dirty else None
-            self._dirty = Dirty(bugcheck, asleep=self.power is Power.ASLEEP or self._sleep is not None, long_press=long_press)
+            self._dirty = Dirty(
+                bugcheck, asleep=self.power is Power.ASLEEP or self._sleep is not None, long_press=long_press
+            )
         self._end_everything()
         self._become(Power.OFF)
 

@@ -23,7 +23,7 @@ async def run(call: ToolCall) -> int:
         "/getactivescheme": _active_plan, "/list": _plans, "/l": _plans, "/setactive": _set_active, "/s": _set_active,
     }.get(verb)  # fmt: skip
     if known is None:
-        call.out("Invalid Parameters -- try \"/?\" for help")
+        call.out('Invalid Parameters -- try "/?" for help')
         return FAILURE
     if verb in _ELEVATED and not call.windows.elevated:
         call.out("This command requires administrator privileges and must be executed from an elevated command prompt.")
@@ -97,7 +97,7 @@ def _device_query(call: ToolCall) -> int:
         "all_devices_verbose": [node.description for node in call.windows.devices.all() if node.present],
     }.get(flag)  # fmt: skip
     if named is None:
-        call.out("Invalid Parameters -- try \"/?\" for help")
+        call.out('Invalid Parameters -- try "/?" for help')
         return FAILURE
     for name in named or ["NONE"]:
         call.out(name)
@@ -107,7 +107,7 @@ def _device_query(call: ToolCall) -> int:
 def _hibernate(call: ToolCall) -> int:
     wanted = [argument.lower() for argument in call.args[1:]]
     if wanted[:1] not in (["on"], ["off"]) and "/type" not in wanted and "/size" not in wanted:
-        call.out("Invalid Parameters -- try \"/?\" for help")
+        call.out('Invalid Parameters -- try "/?" for help')
         return FAILURE
     call.windows.registry.set(POWER_KEY, "HibernateEnabled", 0 if wanted[:1] == ["off"] else 1)
     return 0
@@ -125,7 +125,7 @@ def _set_wake(call: ToolCall, enabled: bool) -> int:
     name = call.args[1] if len(call.args) > 1 else ""
     found = [adapter for adapter in call.windows.devices.adapters if adapter.description.lower() == name.lower()]
     if not found:
-        call.out(f"You do not have permission to enable or disable device wake, or there is no device named \"{name}\".")
+        call.out(f'You do not have permission to enable or disable device wake, or there is no device named "{name}".')
         return FAILURE
     for adapter in found:
         adapter.wake_enabled = enabled

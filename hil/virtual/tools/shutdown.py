@@ -24,7 +24,9 @@ _DEFAULT_REASON = ("No title for this reason could be found", "0x800000ff")
 
 async def run(call: ToolCall) -> int:
     machine = call.bench.machine
-    flags = [argument.lower().replace("-", "/", 1) if argument[:1] == "-" else argument.lower() for argument in call.args]
+    flags = [
+        argument.lower().replace("-", "/", 1) if argument[:1] == "-" else argument.lower() for argument in call.args
+    ]
     if not set(flags) & {"/s", "/r", "/a", "/h", "/p"}:
         call.out("Usage: shutdown [/i | /l | /s | /sg | /r | /g | /a | /p | /h | /e | /o] [/hybrid] [/soft] [/fw] [/f]")
         return FAILURE if flags and "/?" not in flags else 0

@@ -32,7 +32,7 @@ async def run(call: ToolCall) -> int:
             call.out(channel)
         return 0
     if verb not in ("gl", "sl", "qe", "gli", "epl", "cl") or not names:
-        call.err("Invalid operation or missing argument. Run \"wevtutil /?\" for usage information.")
+        call.err('Invalid operation or missing argument. Run "wevtutil /?" for usage information.')
         return INVALID_PARAMETER
     log = next((found for found in call.windows.events.channels if found.lower() == names[0].lower()), None)
     if log is None:
@@ -84,7 +84,8 @@ def _text(call: ToolCall, number: int, record: Record) -> str:
         f"Event[{number}]:\n  Log Name: {record.channel}\n  Source: {record.provider}\n"
         f"  Date: {record.time:%Y-%m-%dT%H:%M:%S.%f}0Z\n  Event ID: {record.id}\n  Task: N/A\n"
         f"  Level: {LEVEL_NAMES[record.level]}\n  Opcode: Info\n  Keyword: N/A\n  User: S-1-5-18\n"
-        f"  User Name: NT AUTHORITY\\SYSTEM\n  Computer: {call.windows.computer_name}\n  Description: \n{record.message}\n"
+        f"  User Name: NT AUTHORITY\\SYSTEM\n  Computer: {call.windows.computer_name}\n"
+        f"  Description: \n{record.message}\n"
     )
 
 

@@ -32,7 +32,7 @@ WAKE_KEYWORDS = {
     "D0PacketCoalescing": "*PacketCoalescing", "DeviceSleepOnDisconnect": "*DeviceSleepOnDisconnect",
     "RsnRekeyOffload": "*PMWiFiRekeyOffload",
 }  # fmt: skip
-"""Property of Get-NetAdapterPowerManagement to the standardized keyword behind it (Microsoft Learn, power management)."""
+"""Property of Get-NetAdapterPowerManagement to the standardized keyword behind it."""
 
 
 @dataclass
@@ -100,7 +100,9 @@ class Adapter:
         if faults:
             self._keep(faults.settings({name: found.value for name, found in self.settings.items()}, reason=reason))
         chosen = self.value("NetworkAddress").replace("-", "").upper()
-        address = "-".join(chosen[place : place + 2] for place in range(0, 12, 2)) if len(chosen) == 12 else self.port.mac
+        address = (
+            "-".join(chosen[place : place + 2] for place in range(0, 12, 2)) if len(chosen) == 12 else self.port.mac
+        )
         self.mac = faults.mac(address, reason=reason) if faults else address
         if self.nic and faults:
             self.nic.set_rate(faults.link_mbps(float(self.link_mbps), reason=reason))

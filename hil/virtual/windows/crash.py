@@ -107,7 +107,9 @@ class CrashControl:
         files = self._windows.files
         folder = str(self._windows.registry.get(CRASH_CONTROL, "MinidumpDir"))
         number = len(files.listing(folder)) + 1
-        small = files.write(f"{folder}\\{bugcheck.time:%m%d%y}-{number * 1000 + 4531}-01.dmp", self._image(bugcheck, SMALL))
+        small = files.write(
+            f"{folder}\\{bugcheck.time:%m%d%y}-{number * 1000 + 4531}-01.dmp", self._image(bugcheck, SMALL)
+        )
         if kind == SMALL:
             return Dump(small, str(uuid4()))
         large = files.write(str(self._windows.registry.get(CRASH_CONTROL, "DumpFile")), self._image(bugcheck, kind))

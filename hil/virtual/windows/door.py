@@ -33,8 +33,6 @@ class Door:
     def files(self, channel: SSHChannel[bytes]) -> asyncssh.SFTPServer:
         return DriveServer(channel, self._bench.windows.files)
 
-    async def execute(
-        self, command_line: str, stdin: tools.Reader, stdout: tools.Writer, stderr: tools.Writer
-    ) -> int:
+    async def execute(self, command_line: str, stdin: tools.Reader, stdout: tools.Writer, stderr: tools.Writer) -> int:
         """Run a native program as sshd does through cmd.exe; the exit code, 32 bits."""
         return await tools.execute(command_line, self._bench, stdin, stdout, stderr)

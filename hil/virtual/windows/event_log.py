@@ -11,8 +11,8 @@ from hil.virtual.windows.event_catalog import CHANNELS, KINDS, OFF_BY_DEFAULT, P
 
 FieldValue = str | int | bool | datetime | UUID
 
-_NEVER = datetime(1601, 1, 1, tzinfo=UTC)
-_EMPTY: dict[str, FieldValue] = {"String": "", "Boolean": False, "FileTime": _NEVER, "Guid": UUID(int=0)}
+NEVER = datetime(1601, 1, 1, tzinfo=UTC)
+_EMPTY: dict[str, FieldValue] = {"String": "", "Boolean": False, "FileTime": NEVER, "Guid": UUID(int=0)}
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class EventLog:
     def add(self, provider: str, event_id: int, /, *, time: datetime | None = None, **fields: FieldValue) -> None:
         """Write one record. Fields that are not given are zero or empty; ``...Length`` fields follow their text.
 
-        ``provider`` may leave out ``Microsoft-Windows-``. A record that this build's manifest lacks, or whose channel is
-        off, is not written. Raises KeyError for a record or field that no manifest has.
+        ``provider`` may leave out ``Microsoft-Windows-``. A record that this build's manifest lacks, or whose channel
+        is off, is not written. Raises KeyError for a record or field that no manifest has.
         """
         provider = provider if provider in PROVIDERS else f"Microsoft-Windows-{provider}"
         kind = KINDS[provider, event_id]
@@ -84,8 +84,15 @@ class EventLog:
         self._numbers[kind.channel] += 1
         self.channels[kind.channel].append(
             Record(
-                kind.channel, self._numbers[kind.channel], provider, PROVIDERS[provider], event_id, version, kind.level,
-                time or self._now(), values,
+                kind.channel,
+                self._numbers[kind.channel],
+                provider,
+                PROVIDERS[provider],
+                event_id,
+                version,
+                kind.level,
+                time or self._now(),
+                values,
             )
         )
 

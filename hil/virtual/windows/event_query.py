@@ -1,7 +1,7 @@
 """Queries over event records: the part of XPath 1.0 that the event log service takes, and records as XML.
 
 Understood: ``*``, ``*[System[...]]``, ``EventData[Data[@Name='x']='y']``, ``and``, ``or``, parentheses, comparisons of
-elements and attributes with numbers and strings, ``timediff(@SystemTime)``. Source: Microsoft Learn, "Consuming events".
+elements and attributes with numbers and strings, ``timediff(@SystemTime)`` (Microsoft Learn, "Consuming events").
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def to_xml(record: Record, computer: str, *, namespace: bool = True) -> str:
         f"<Version>{record.version}</Version><Level>{record.level}</Level><Task>0</Task><Opcode>0</Opcode>"
         f"<Keywords>0x8000000000000000</Keywords><TimeCreated SystemTime='{stamp}'/>"
         f"<EventRecordID>{record.record_id}</EventRecordID><Correlation/><Execution ProcessID='4' ThreadID='8'/>"
-        f"<Channel>{escape(record.channel)}</Channel><Computer>{computer}</Computer><Security UserID='S-1-5-18'/></System>"
-        f"<EventData>{data}</EventData></Event>"
+        f"<Channel>{escape(record.channel)}</Channel><Computer>{computer}</Computer>"
+        f"<Security UserID='S-1-5-18'/></System><EventData>{data}</EventData></Event>"
     )
 
 

@@ -58,7 +58,8 @@ def ports(bench: VirtualBench) -> list[Port]:
     found = [
         Port(
             MANAGEMENT_INSTANCE_ID, [MANAGEMENT_INSTANCE_ID.rpartition("\\")[0], rf"{intel}&SUBSYS_00008086"],
-            [rf"{intel}&REV_03", intel, r"PCI\CC_020000"], MANAGEMENT_MAC, 1000, "PCI bus 0, device 31, function 6", 0, 31,
+            [rf"{intel}&REV_03", intel, r"PCI\CC_020000"], MANAGEMENT_MAC, 1000,
+            "PCI bus 0, device 31, function 6", 0, 31,
         ),
         Port(
             INSTANCE_ID, hardware_ids, compatible_ids, MAC, mbps, "PCI bus 4, device 0, function 0", 4,
@@ -69,7 +70,13 @@ def ports(bench: VirtualBench) -> list[Port]:
     if bench.config.second_adapter:
         found.append(
             Port(
-                SECOND_INSTANCE_ID, hardware_ids, compatible_ids, SECOND_MAC, mbps, "PCI bus 5, device 0, function 0", 5,
+                SECOND_INSTANCE_ID,
+                hardware_ids,
+                compatible_ids,
+                SECOND_MAC,
+                mbps,
+                "PCI bus 5, device 0, function 0",
+                5,
                 connected=lambda: False,
             )
         )

@@ -66,10 +66,18 @@ def _system_devices(windows: Windows) -> None:
     arrived = windows.now()
     windows.devices.know(
         Devnode(
-            ROOT_PORT_ID, [ROOT_PORT_ID.rpartition("\\")[0]], "PCI Express Root Port", class_name="System",
-            class_guid="{4d36e97d-e325-11ce-bfc1-08002be10318}", manufacturer="(Standard system devices)",
-            parent=r"ACPI\PNP0A08\0", location="PCI bus 0, device 27, function 0", started=True, last_arrival=arrived,
-            first_install=arrived, install_date=arrived,
+            ROOT_PORT_ID,
+            [ROOT_PORT_ID.rpartition("\\")[0]],
+            "PCI Express Root Port",
+            class_name="System",
+            class_guid="{4d36e97d-e325-11ce-bfc1-08002be10318}",
+            manufacturer="(Standard system devices)",
+            parent=r"ACPI\PNP0A08\0",
+            location="PCI bus 0, device 27, function 0",
+            started=True,
+            last_arrival=arrived,
+            first_install=arrived,
+            install_date=arrived,
         )
     )
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from hil.virtual.windows.crash import Bugcheck, Dump
+from hil.virtual.windows.event_log import NEVER
 
 if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
@@ -75,16 +76,14 @@ def falls_asleep(windows: Windows, sleep: Sleep, count: int, *, reason: int = RE
 def resumed(windows: Windows, sleep: Sleep, frozen_at: datetime) -> None:
     """The kernel is back with the clock of the moment it stopped, then reads the hardware clock."""
     state, now = SYSTEM_STATE[sleep.state], windows.now()
-    timer = {"ProgrammedWakeTimeAc": sleep.wake_timer} if sleep.wake_timer else {}
     windows.events.add(
         POWER, 107, time=frozen_at, TargetState=state, EffectiveState=state, WakeFromState=state,
-        WakeRequesterTypeAc=1 if timer else 0, **timer,
+        WakeRequesterTypeAc=1 if sleep.wake_timer else 0, ProgrammedWakeTimeAc=sleep.wake_timer or NEVER,
     )  # fmt: skip
     delta = int((now - frozen_at).total_seconds() * 1000)
     windows.events.add(
-        "Kernel-General", 1, NewTime=now, OldTime=frozen_at, Reason=CLOCK_FROM_HARDWARE, CmosTime=now,
+        "Kernel-General", 1, NewTime=now, OldTime=frozen_at, Reason=CLOCK_FROM_HARDWARE, CmosTime=now, TimeDeltaInMs=delta,
         ProcessName=r"\Device\HarddiskVolume3\Windows\System32\ntoskrnl.exe", ProcessID=4,
-        **({"TimeDeltaInMs": delta} if windows.build >= 22621 else {}),
     )  # fmt: skip
 
 

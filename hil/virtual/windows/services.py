@@ -1,4 +1,4 @@
-"""Services and drivers under HKLM\\SYSTEM\\CurrentControlSet\\Services: what is registered, how it starts, what runs."""
+"""Services and kernel drivers: what is registered, how it starts, what runs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,14 @@ class DriveServer(SFTPServer):
     def realpath(self, path: bytes) -> bytes:
         return self.reverse_map_path(self.map_path(path))
 
-    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
+    def symlink(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002
         raise SFTPOpUnsupported("symbolic links need a privilege")
 
-    def link(self, oldpath: bytes, newpath: bytes) -> None:
+    def link(self, oldpath: bytes, newpath: bytes) -> None:  # noqa: ARG002
         raise SFTPOpUnsupported("hard links are not offered")
 
-    def setstat(self, path: bytes, attrs: Any, *, follow_symlinks: bool = True) -> None:
+    def setstat(self, path: bytes, attrs: Any, *, follow_symlinks: bool = True) -> None:  # noqa: ARG002
         """Times only: modes and owners of POSIX mean nothing on the drive."""
-        import os
-
         if attrs.atime is not None and attrs.mtime is not None:
             os.utime(self.map_path(path), (attrs.atime, attrs.mtime))
 

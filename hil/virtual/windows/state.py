@@ -1,4 +1,4 @@
-"""The virtual Windows: what is installed, bound, written and running. Machine power is in :mod:`hil.virtual.machine`."""
+"""What the parts of the virtual Windows share: devnodes and the drivers that they are bound to."""
 
 from __future__ import annotations
 

@@ -6,14 +6,17 @@ import fnmatch
 import operator
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 Test = Callable[[Mapping[str, object]], bool]
 
-_SELECT = re.compile(r"^\s*select\s+(?P<columns>.+?)\s+from\s+(?P<name>\w+)(?:\s+where\s+(?P<where>.+))?\s*$", re.I | re.S)
+_SELECT = re.compile(
+    r"^\s*select\s+(?P<columns>.+?)\s+from\s+(?P<name>\w+)(?:\s+where\s+(?P<where>.+))?\s*$", re.I | re.S
+)
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")|(?P<sign><=|>=|<>|!=|=|<|>|\(|\))|(?P<word>[-\w.]+))"
 )
-_COMPARE: dict[str, Callable[[object, object], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, "<>": operator.ne, "<": operator.lt, ">": operator.gt,
     "<=": operator.le, ">=": operator.ge,
 }  # fmt: skip
@@ -28,10 +31,14 @@ def parse_query(query: str) -> tuple[str, list[str], Test]:
     return found["name"], columns, parse_filter(found["where"] or "")
 
 
+def _everything(properties: Mapping[str, object]) -> bool:
+    return properties is not None
+
+
 def parse_filter(condition: str) -> Test:
     """A WHERE clause as a predicate on properties, whose names have any case. Raises ValueError."""
     if not condition.strip():
-        return lambda properties: True
+        return _everything
     tokens: list[str] = []
     place = 0
     while condition[place:].strip():

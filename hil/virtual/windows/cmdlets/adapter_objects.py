@@ -1,4 +1,4 @@
-"""The objects that the NetAdapter cmdlets give out, property by property (reference windows/cmdlets.json, ``classes``)."""
+"""The objects that the NetAdapter cmdlets give out, property by property (windows/cmdlets.json, ``classes``)."""
 
 from __future__ import annotations
 
@@ -131,17 +131,18 @@ def property_object(adapter: Adapter, setting: Setting) -> PSRecord:
         "NumericParameterMaxValue": setting.maximum or None, "NumericParameterMinValue": setting.minimum or None,
         "NumericParameterStepValue": setting.step or None, "Optional": setting.optional,
         "RegistryDataType": PSUInt(1), "RegistryKeyword": setting.keyword, "RegistryValue": [setting.value],
-        "ValidDisplayValues": list(setting.choices.values()) or None, "ValidRegistryValues": list(setting.choices) or None,
-        "PSComputerName": None,
+        "ValidDisplayValues": list(setting.choices.values()) or None,
+        "ValidRegistryValues": list(setting.choices) or None, "PSComputerName": None,
     }  # fmt: skip
     return PSRecord(cdxml.types(PROPERTY, "ROOT/StandardCimv2", "MSFT_NetAdapterSettingData"), properties, PROPERTY)
 
 
-_COUNTERS = tuple(
-    f"{way}{what}" for way in ("Received", "Sent")
-    for what in ("Bytes", "UnicastBytes", "MulticastBytes", "BroadcastBytes", "UnicastPackets", "MulticastPackets",
-                 "BroadcastPackets")
-) + ("ReceivedDiscardedPackets", "ReceivedPacketErrors", "OutboundDiscardedPackets", "OutboundPacketErrors")  # fmt: skip
+_CASTS = ("Unicast", "Multicast", "Broadcast")
+_COUNTERS = (
+    *(f"{way}Bytes" for way in ("Received", "Sent")),
+    *(f"{way}{cast}{what}" for way in ("Received", "Sent") for cast in _CASTS for what in ("Bytes", "Packets")),
+    "ReceivedDiscardedPackets", "ReceivedPacketErrors", "OutboundDiscardedPackets", "OutboundPacketErrors",
+)  # fmt: skip
 
 
 def statistics_object(adapter: Adapter) -> PSRecord:

@@ -52,7 +52,9 @@ def _not_found(call: Call, class_name: str, name: str, value: object, *, single:
         message += "Verify the value of the property and retry."
         error_id = f"CmdletizationQuery_NotFound_{name},{call.command}"
     else:
-        message = f"No matching {class_name} objects found by CIM query for instances of the {class_name} class on the  "
+        message = (
+            f"No matching {class_name} objects found by CIM query for instances of the {class_name} class on the  "
+        )
         message += f"CIM server: SELECT * FROM {class_name}  WHERE {name} LIKE '{text(value)}'. "
         message += "Verify query parameters and retry."
         error_id = f"CmdletizationQuery_NotFound,{call.command}"

@@ -30,13 +30,15 @@ def _operating_system(windows: Windows) -> Iterator[Properties]:
     build = str(windows.build)
     yield {
         "Caption": caption(windows.build), "Name": rf"{caption(windows.build)}|C:\WINDOWS|\Device\Harddisk0\Partition3",
-        "Version": f"10.0.{build}", "BuildNumber": build, "BuildType": "Multiprocessor Free", "CSName": windows.computer_name,
-        "Status": "OK", "CreationClassName": "Win32_OperatingSystem", "CSCreationClassName": "Win32_ComputerSystem",
+        "Version": f"10.0.{build}", "BuildNumber": build, "BuildType": "Multiprocessor Free", "Status": "OK",
+        "CSName": windows.computer_name, "CreationClassName": "Win32_OperatingSystem",
+        "CSCreationClassName": "Win32_ComputerSystem",
         "CurrentTimeZone": PSInt16(0), "LastBootUpTime": windows.last_boot, "LocalDateTime": windows.now(),
         "Locale": "0409", "Manufacturer": "Microsoft Corporation", "MUILanguages": ["en-US"],
         "NumberOfProcesses": PSUInt(windows.memory.processes()), "NumberOfUsers": PSUInt(1),
-        "OperatingSystemSKU": PSUInt(48), "OSArchitecture": "64-bit", "OSLanguage": PSUInt(1033), "OSType": PSUInt16(18),
-        "ProductType": PSUInt(1), "SystemDirectory": r"C:\WINDOWS\system32", "SystemDrive": "C:",
+        "OperatingSystemSKU": PSUInt(48), "OSArchitecture": "64-bit", "OSLanguage": PSUInt(1033),
+        "OSType": PSUInt16(18), "ProductType": PSUInt(1), "SystemDirectory": r"C:\WINDOWS\system32",
+        "SystemDrive": "C:",
         "WindowsDirectory": r"C:\WINDOWS", "BootDevice": r"\Device\HarddiskVolume1", "CodeSet": "1252",
         "CountryCode": "1", "Debug": False, "Distributed": False, "EncryptionLevel": PSUInt(256),
         "FreePhysicalMemory": PSUInt64(11_300_000), "FreeVirtualMemory": PSUInt64(13_100_000),
@@ -48,8 +50,9 @@ def _operating_system(windows: Windows) -> Iterator[Properties]:
 
 def _computer_system(windows: Windows) -> Iterator[Properties]:
     yield {
-        "Name": windows.computer_name, "Caption": windows.computer_name, "Manufacturer": "HIL", "Model": "Virtual bench",
-        "SystemType": "x64-based PC", "TotalPhysicalMemory": PSUInt64(_MEMORY_BYTES), "Domain": "WORKGROUP",
+        "Name": windows.computer_name, "Caption": windows.computer_name, "Manufacturer": "HIL",
+        "Model": "Virtual bench", "SystemType": "x64-based PC", "TotalPhysicalMemory": PSUInt64(_MEMORY_BYTES),
+        "Domain": "WORKGROUP",
         "PartOfDomain": False, "NumberOfLogicalProcessors": PSUInt(8), "NumberOfProcessors": PSUInt(1),
         "PCSystemType": PSUInt16(1), "UserName": None, "Status": "OK", "HypervisorPresent": False,
         "AutomaticManagedPagefile": True, "BootupState": "Normal boot", "WakeUpType": PSUInt16(6),
@@ -79,13 +82,15 @@ def _signed_drivers(windows: Windows) -> Iterator[Properties]:
             "DriverVersion": driver.version if driver else None, "DriverDate": driver.date if driver else None,
             "DriverProviderName": driver.provider if driver else None, "InfName": driver.inf if driver else None,
             "IsSigned": bool(driver and driver.signer), "Signer": driver.signer or None if driver else None,
-            "SystemName": windows.computer_name, "StartMode": None, "Started": None, "Status": None, "InstallDate": None,
-            "Name": None, "SystemCreationClassName": None, "DevLoader": None,
+            "SystemName": windows.computer_name, "StartMode": None, "Started": None, "Status": None,
+            "InstallDate": None, "Name": None, "SystemCreationClassName": None, "DevLoader": None,
         }  # fmt: skip
 
 
 def _entities(windows: Windows) -> Iterator[Properties]:
-    yield from (dict(device_object(windows.computer_name, node).properties) for node in windows.devices.all() if node.present)
+    yield from (
+        dict(device_object(windows.computer_name, node).properties) for node in windows.devices.all() if node.present
+    )
 
 
 def _services(windows: Windows, *, kernel: bool) -> Iterator[Properties]:
@@ -101,13 +106,14 @@ def _services(windows: Windows, *, kernel: bool) -> Iterator[Properties]:
 
 
 def _recovery(windows: Windows) -> Iterator[Properties]:
-    registry = windows.registry
+    control, registry = windows.crash_control, windows.registry
     yield {
-        "AutoReboot": windows.crash_control.restarts, "DebugInfoType": PSUInt(windows.crash_control.value("CrashDumpEnabled")),
-        "DebugFilePath": registry.get(CRASH_CONTROL, "DumpFile"), "MiniDumpDirectory": registry.get(CRASH_CONTROL, "MinidumpDir"),
-        "OverwriteExistingDebugFile": windows.crash_control.value("Overwrite") == 1,
-        "WriteToSystemLog": windows.crash_control.value("LogEvent") == 1, "KernelDumpOnly": False,
-        "Name": rf"{caption(windows.build)}|C:\WINDOWS|\Device\Harddisk0\Partition3", "SendAdminAlert": False,
+        "AutoReboot": control.restarts, "DebugInfoType": PSUInt(control.value("CrashDumpEnabled")),
+        "DebugFilePath": registry.get(CRASH_CONTROL, "DumpFile"), "SendAdminAlert": False,
+        "MiniDumpDirectory": registry.get(CRASH_CONTROL, "MinidumpDir"), "KernelDumpOnly": False,
+        "OverwriteExistingDebugFile": control.value("Overwrite") == 1,
+        "WriteToSystemLog": control.value("LogEvent") == 1,
+        "Name": rf"{caption(windows.build)}|C:\WINDOWS|\Device\Harddisk0\Partition3",
     }  # fmt: skip
 
 

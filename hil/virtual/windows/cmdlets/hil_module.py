@@ -46,9 +46,7 @@ def suspend_machine(
 
 
 @cmdlets.cmdlet("Get-HilLoadedImage")
-def get_loaded_image(
-    call: Call, Service: Annotated[str, Param(position=0, mandatory=True)]
-) -> Iterator[PSRecord]:
+def get_loaded_image(call: Call, Service: Annotated[str, Param(position=0, mandatory=True)]) -> Iterator[PSRecord]:
     image = call.host.devices.loaded_image(Service)
     if image:
         _privileged(call)
@@ -80,6 +78,6 @@ def _privileged(call: Call) -> None:
     """What the module's native code gets without elevation: the privilege is not in the token (error 1300)."""
     if not call.host.elevated:
         raise CmdletError(
-            "Exception calling a native function: \"Not all privileges or groups referenced are assigned to the caller.\"",
+            'Exception calling a native function: "Not all privileges or groups referenced are assigned to the caller"',
             error_id="Win32Exception", category="NotSpecified", exception=_WIN32,
         )  # fmt: skip

@@ -25,7 +25,7 @@ LiteralPath = Annotated[
 ]
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
     """Without the provider that PSPath puts in front."""
     return path.removeprefix("Microsoft.PowerShell.Core\\FileSystem::").removeprefix("Microsoft.PowerShell.Core\\")
 
@@ -42,8 +42,8 @@ def missing(path: str, command: str) -> CmdletError:
     )
 
 
-def _host_paths(call: Call, path: str, command: str) -> list[HostPath]:
-    """What a file path with wildcards in its last part stands for; writes an error for a plain one that is not there."""
+def host_paths(call: Call, path: str, command: str) -> list[HostPath]:
+    """What a file path with wildcards in its last part stands for; an error is written for what is not there."""
     folder, _, last = path.rstrip("\\/").replace("/", "\\").rpartition("\\")
     files = call.host.files
     if cdxml.is_pattern(last) and files.exists(folder):
@@ -66,13 +66,13 @@ def get_child_item(
     Force: Switch = False,
 ) -> Iterator[PSRecord]:
     command = "GetChildItemCommand"
-    for given in map(_plain, LiteralPath or Path or [r"C:\Users\hil"]):
+    for given in map(plain, LiteralPath or Path or [r"C:\Users\hil"]):
         if trust.is_certificate_path(given):
             yield from _of_certificates(call, given, command)
         elif registry_items.is_registry_path(given):
             yield from registry_items.children(call, given)
         else:
-            for found in _host_paths(call, given, command):
+            for found in host_paths(call, given, command):
                 entries = (found.rglob("*") if Recurse else found.iterdir()) if found.is_dir() else [found]
                 for entry in sorted(entries):
                     named = Filter is None or cdxml.matches(Filter, entry.name)
@@ -92,7 +92,7 @@ def get_item(
     call: Call, Path: WantedPath = None, LiteralPath: LiteralPath = None, Force: Switch = False
 ) -> Iterator[PSRecord]:
     command = "GetItemCommand"
-    for given in map(_plain, LiteralPath or Path or []):
+    for given in map(plain, LiteralPath or Path or []):
         if trust.is_certificate_path(given):
             try:
                 yield trust.item(call.host, given)
@@ -101,7 +101,7 @@ def get_item(
         elif registry_items.is_registry_path(given):
             yield from registry_items.item(call, given, command)
         else:
-            yield from (file_object(call.host.files, found) for found in _host_paths(call, given, command))
+            yield from (file_object(call.host.files, found) for found in host_paths(call, given, command))
 
 
 @cmdlets.cmdlet("Test-Path", default_set="Path", implemented_by=f"{_TYPE}.TestPathCommand")
@@ -111,7 +111,7 @@ def test_path(
     LiteralPath: LiteralPath = None,
     PathType: Annotated[str, Param(aliases=("Type",), choices=("Any", "Container", "Leaf"))] = "Any",
 ) -> Iterator[bool]:
-    for given in map(_plain, LiteralPath or Path or []):
+    for given in map(plain, LiteralPath or Path or []):
         if trust.is_certificate_path(given):
             yield trust.exists(call.host, given)
         elif registry_items.is_registry_path(given):
@@ -137,14 +137,18 @@ def new_item(
     Force: Switch = False,
 ) -> Iterator[PSRecord]:
     command, files = "NewItemCommand", call.host.files
-    for given in map(_plain, Path):
+    for given in map(plain, Path):
         full = f"{given}\\{Name}" if Name else given
         if registry_items.is_registry_path(full):
             yield from registry_items.create(call, full, force=Force)
             continue
         directory = ItemType.lower() in ("directory", "container")
         if files.exists(full) and not (directory and Force) and not Force:
-            message = f"An item with the specified name {full} already exists." if directory else f"The file '{full}' already exists."
+            message = (
+                f"An item with the specified name {full} already exists."
+                if directory
+                else f"The file '{full}' already exists."
+            )
             kind = "DirectoryExist" if directory else "NewItemIOError"
             call.write_error(_denied(message, kind, command, "ResourceExists" if directory else "WriteError", full))
             continue
@@ -164,18 +168,26 @@ def remove_item(
     Force: Switch = False,
 ) -> Iterator[PSRecord]:
     command, files = "RemoveItemCommand", call.host.files
-    for given in map(_plain, LiteralPath or Path or []):
+    for given in map(plain, LiteralPath or Path or []):
         if trust.is_certificate_path(given):
             try:
                 trust.remove(call.host, given)
             except FileNotFoundError:
                 call.write_error(missing(given, command))
             except PermissionError as error:
-                call.write_error(_denied(str(error), "System.Security.Cryptography.CryptographicException", command, "NotSpecified", given))
+                call.write_error(
+                    _denied(
+                        str(error),
+                        "System.Security.Cryptography.CryptographicException",
+                        command,
+                        "NotSpecified",
+                        given,
+                    )
+                )
         elif registry_items.is_registry_path(given):
             registry_items.remove(call, given, command)
         else:
-            for found in _host_paths(call, given, command):
+            for found in host_paths(call, given, command):
                 if found.is_dir() and any(found.iterdir()) and not Recurse:
                     message = f"The item at {given} has children and the Recurse parameter was not specified."
                     call.write_error(_denied(message, "DirectoryNotEmpty", command, "WriteError", given))
@@ -186,7 +198,11 @@ def remove_item(
 
 def _denied(message: str, kind: str, command: str, category: str, target: str) -> CmdletError:
     return CmdletError(
-        message, error_id=f"{kind},{_TYPE}.{command}", category=category, target=target, exception="System.IO.IOException"
+        message,
+        error_id=f"{kind},{_TYPE}.{command}",
+        category=category,
+        target=target,
+        exception="System.IO.IOException",
     )
 
 
@@ -197,8 +213,8 @@ def get_file_hash(
     LiteralPath: LiteralPath = None,
     Algorithm: Annotated[str, Param(position=1, choices=("SHA1", "SHA256", "SHA384", "SHA512", "MD5"))] = "SHA256",
 ) -> Iterator[PSRecord]:
-    for given in map(_plain, LiteralPath or Path or []):
-        for found in _host_paths(call, given, "GetFileHashCommand"):
+    for given in map(plain, LiteralPath or Path or []):
+        for found in host_paths(call, given, "GetFileHashCommand"):
             if found.is_file():
                 digest = hashlib.new(Algorithm.lower(), found.read_bytes(), usedforsecurity=False).hexdigest().upper()
                 properties = {"Algorithm": Algorithm, "Hash": digest, "Path": call.host.files.windows_path(found)}
@@ -213,84 +229,10 @@ def get_content(
     Raw: Switch = False,
     TotalCount: Annotated[PSInt64 | None, Param(aliases=("First", "Head"))] = None,
 ) -> Iterator[str]:
-    for given in map(_plain, LiteralPath or Path or []):
-        for found in _host_paths(call, given, "GetContentCommand"):
+    for given in map(plain, LiteralPath or Path or []):
+        for found in host_paths(call, given, "GetContentCommand"):
             text = found.read_bytes().decode("utf-8-sig", "replace")
             if Raw:
                 yield text
             else:
                 yield from text.splitlines()[:TotalCount]
-
-
-# properties: values of registry keys
-
-
-@cmdlets.cmdlet("Get-ItemProperty", default_set="Path", implemented_by=f"{_TYPE}.GetItemPropertyCommand")
-def get_item_property(
-    call: Call,
-    Path: WantedPath = None,
-    LiteralPath: LiteralPath = None,
-    Name: Annotated[list[str] | None, Param(position=1, aliases=("PSProperty",))] = None,
-) -> Iterator[PSRecord]:
-    command = "GetItemPropertyCommand"
-    for given in map(_plain, LiteralPath or Path or []):
-        if registry_items.is_registry_path(given):
-            yield from registry_items.properties(call, given, Name, command)
-        else:
-            yield from (file_object(call.host.files, found) for found in _host_paths(call, given, command))
-
-
-@cmdlets.cmdlet("Get-ItemPropertyValue", default_set="Path", implemented_by=f"{_TYPE}.GetItemPropertyValueCommand")
-def get_item_property_value(
-    call: Call,
-    Path: WantedPath = None,
-    LiteralPath: LiteralPath = None,
-    Name: Annotated[list[str], Param(position=1, mandatory=True)] = [],
-) -> Iterator[object]:
-    for given in map(_plain, LiteralPath or Path or []):
-        for record in registry_items.properties(call, given, Name, "GetItemPropertyValueCommand"):
-            yield from (record.properties[name] for name in record.properties if not name.startswith("PS"))
-
-
-@cmdlets.cmdlet("Set-ItemProperty", default_set="Path", should_process=True, implemented_by=f"{_TYPE}.SetItemPropertyCommand")
-def set_item_property(
-    call: Call,
-    Path: WantedPath = None,
-    LiteralPath: LiteralPath = None,
-    Name: Annotated[str, Param(position=1, mandatory=True)] = "",
-    Value: Annotated[object, Param(position=2, mandatory=True)] = None,
-    Type: Annotated[str | None, Param(choices=registry_items.KINDS)] = None,
-    Force: Switch = False,
-) -> Iterator[PSRecord]:
-    for given in map(_plain, LiteralPath or Path or []):
-        registry_items.write(call, given, Name, Value, Type, "SetItemPropertyCommand", fresh=False, force=True)
-    yield from ()
-
-
-@cmdlets.cmdlet("New-ItemProperty", default_set="Path", should_process=True, implemented_by=f"{_TYPE}.NewItemPropertyCommand")
-def new_item_property(
-    call: Call,
-    Path: WantedPath = None,
-    LiteralPath: LiteralPath = None,
-    Name: Annotated[str, Param(position=1, mandatory=True, aliases=("PSProperty",))] = "",
-    Value: object = None,
-    PropertyType: Annotated[str | None, Param(aliases=("Type",), choices=registry_items.KINDS)] = None,
-    Force: Switch = False,
-) -> Iterator[PSRecord]:
-    command = "NewItemPropertyCommand"
-    for given in map(_plain, LiteralPath or Path or []):
-        if registry_items.write(call, given, Name, Value, PropertyType, command, fresh=True, force=Force):
-            yield from registry_items.properties(call, given, [Name], command)
-
-
-@cmdlets.cmdlet("Remove-ItemProperty", default_set="Path", should_process=True, implemented_by=f"{_TYPE}.RemoveItemPropertyCommand")
-def remove_item_property(
-    call: Call,
-    Path: WantedPath = None,
-    LiteralPath: LiteralPath = None,
-    Name: Annotated[list[str], Param(position=1, mandatory=True, aliases=("PSProperty",))] = [],
-    Force: Switch = False,
-) -> Iterator[PSRecord]:
-    for given in map(_plain, LiteralPath or Path or []):
-        registry_items.remove_values(call, given, Name, "RemoveItemPropertyCommand")
-    yield from ()

@@ -1,4 +1,4 @@
-"""NetAdapter module: adapters, their advanced properties, counters and place on the bus (reference windows/cmdlets.json)."""
+"""NetAdapter module: adapters, advanced properties, counters, place on the bus (reference windows/cmdlets.json)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,8 @@ WantedName = Annotated[
     list[str] | None,
     Param(position=0, aliases=("ifAlias", "InterfaceAlias"), set="ByName", mandatory=True, pipeline="property"),
 ]
-Description = Annotated[
-    list[str] | None, Param(aliases=("ifDesc", "InstanceID"), set="ByInstanceID", mandatory=True)
-]
-InputObject = Annotated[
-    list[object] | None, Param(set="InputObject (cdxml)", mandatory=True, pipeline="value")
-]
+Description = Annotated[list[str] | None, Param(aliases=("ifDesc", "InstanceID"), set="ByInstanceID", mandatory=True)]
+InputObject = Annotated[list[object] | None, Param(set="InputObject (cdxml)", mandatory=True, pipeline="value")]
 
 
 def chosen(
@@ -69,9 +65,7 @@ def get_netadapter(
     InterfaceDescription: Annotated[
         list[str] | None, Param(aliases=("ifDesc",), set="ByInstanceID", mandatory=True)
     ] = None,
-    InterfaceIndex: Annotated[
-        list[PSUInt] | None, Param(aliases=("ifIndex",), set="ByIfIndex", mandatory=True)
-    ] = None,
+    InterfaceIndex: Annotated[list[PSUInt] | None, Param(aliases=("ifIndex",), set="ByIfIndex", mandatory=True)] = None,
     IncludeHidden: Switch = False,
     Physical: Switch = False,
 ) -> Iterator[PSRecord]:
@@ -87,7 +81,9 @@ async def _act(call: Call, adapters: list[Adapter], verb: str, *, passes: bool) 
             return
         await getattr(devices, verb)(adapter.node)
         if verb != "disable" and not adapter.node.started:
-            call.write_error(cdxml.windows_error(call, 31, "A device attached to the system is not functioning.", "NotSpecified"))
+            call.write_error(
+                cdxml.windows_error(call, 31, "A device attached to the system is not functioning.", "NotSpecified")
+            )
         elif passes:
             yield adapter_object(adapter)
 
@@ -147,7 +143,9 @@ def rename_netadapter(
     for adapter in chosen(call, ADAPTER, Name, InterfaceDescription, InputObject, hidden=IncludeHidden):
         if cdxml.refused(call):
             return
-        taken = any(other.name.lower() == NewName.lower() and other is not adapter for other in call.host.devices.adapters)
+        taken = any(
+            other.name.lower() == NewName.lower() and other is not adapter for other in call.host.devices.adapters
+        )
         if taken:
             message = "Cannot create a file when that file already exists."
             call.write_error(cdxml.windows_error(call, 183, message, "ResourceExists", NewName))
@@ -221,7 +219,9 @@ async def set_advanced_property(
     PassThru: Switch = False,
 ) -> AsyncIterator[PSRecord]:
     if InputObject is not None and RegistryKeyword is None:
-        RegistryKeyword = [str(item.properties["RegistryKeyword"]) for item in InputObject if isinstance(item, PSRecord)]
+        RegistryKeyword = [
+            str(item.properties["RegistryKeyword"]) for item in InputObject if isinstance(item, PSRecord)
+        ]
     adapters = chosen(call, PROPERTY, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
     changed: list[tuple[Adapter, Setting]] = []
     for adapter, setting in _properties(call, adapters, RegistryKeyword, DisplayName):
@@ -250,7 +250,9 @@ async def reset_advanced_property(
     PassThru: Switch = False,
 ) -> AsyncIterator[PSRecord]:
     if InputObject is not None:
-        RegistryKeyword = [str(item.properties["RegistryKeyword"]) for item in InputObject if isinstance(item, PSRecord)]
+        RegistryKeyword = [
+            str(item.properties["RegistryKeyword"]) for item in InputObject if isinstance(item, PSRecord)
+        ]
     adapters = chosen(call, PROPERTY, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
     changed = _properties(call, adapters, RegistryKeyword, DisplayName)
     for adapter, setting in changed:
@@ -277,7 +279,6 @@ def _invalid(setting: Setting, *, display: bool) -> str:
     if setting.type != "enum":
         return f"Value is out of range. It must be between {setting.minimum} and {setting.maximum}."
     if display:
-        return f"No matching display value found. The following are valid display values: {', '.join(setting.choices.values())}"
+        texts = ", ".join(setting.choices.values())
+        return f"No matching display value found. The following are valid display values: {texts}"
     return f"No matching keyword value found. The following are valid keyword values: {', '.join(setting.choices)}"
-
-

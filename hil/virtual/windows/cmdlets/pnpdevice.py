@@ -42,7 +42,8 @@ def device_object(computer: str, node: Devnode) -> PSRecord:
         "Class": node.class_name or None, "FriendlyName": node.description, "InstanceId": node.instance_id,
         "Problem": problem, "ConfigManagerErrorCode": problem, "ProblemDescription": None, "Caption": node.description,
         "Description": node.description, "InstallDate": None, "Name": node.description, "Status": node.status,
-        "Availability": None, "ConfigManagerUserConfig": False, "CreationClassName": CLASS, "DeviceID": node.instance_id,
+        "Availability": None, "ConfigManagerUserConfig": False, "CreationClassName": CLASS,
+        "DeviceID": node.instance_id,
         "ErrorCleared": None, "ErrorDescription": None, "LastErrorCode": None, "PNPDeviceID": node.instance_id,
         "PowerManagementCapabilities": None, "PowerManagementSupported": None, "StatusInfo": None,
         "SystemCreationClassName": "Win32_ComputerSystem", "SystemName": computer,
@@ -50,14 +51,14 @@ def device_object(computer: str, node: Devnode) -> PSRecord:
         "HardwareID": list(node.hardware_ids), "Manufacturer": node.manufacturer or None,
         "PNPClass": node.class_name or None, "Present": node.present, "Service": service, "PSComputerName": None,
     }  # fmt: skip
-    name = f"Win32_PnPEntity: {node.description} (DeviceID = \"{node.instance_id}\")"
+    name = f'Win32_PnPEntity: {node.description} (DeviceID = "{node.instance_id}")'
     return PSRecord(cdxml.types(CLASS, "ROOT/cimv2", "CIM_LogicalDevice"), properties, name)
 
 
 def _field(node: Devnode, name: str) -> object:
-    return {
-        "DeviceID": node.instance_id, "Name": node.description, "PNPClass": node.class_name, "Status": node.status
-    }[name]
+    return {"DeviceID": node.instance_id, "Name": node.description, "PNPClass": node.class_name, "Status": node.status}[
+        name
+    ]
 
 
 @cmdlets.cmdlet("Get-PnpDevice", default_set="ByInstanceId")
@@ -103,7 +104,9 @@ async def disable_pnp_device(
             call.write_error(_failure(call))
         elif node.class_name == "System":
             error_id = f"HRESULT 0x8004100c,{call.command}"
-            call.write_error(CmdletError("Not supported ", error_id=error_id, category="NotImplemented", exception=cdxml.CIM_ERROR))
+            call.write_error(
+                CmdletError("Not supported ", error_id=error_id, category="NotImplemented", exception=cdxml.CIM_ERROR)
+            )
         else:
             await call.host.devices.disable(node)
             if PassThru:
@@ -111,9 +114,7 @@ async def disable_pnp_device(
 
 
 def _failure(call: Call) -> CmdletError:
-    return CmdletError(
-        "Generic failure ", error_id=f"HRESULT 0x80041001,{call.command}", exception=cdxml.CIM_ERROR
-    )
+    return CmdletError("Generic failure ", error_id=f"HRESULT 0x80041001,{call.command}", exception=cdxml.CIM_ERROR)
 
 
 # properties

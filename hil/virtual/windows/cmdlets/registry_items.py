@@ -52,8 +52,8 @@ def _ps(path: str) -> dict[str, object]:
 def _key_object(path: str, key: Key) -> PSRecord:
     names = [value.name or "(default)" for value in key.values.values()]
     properties = {
-        **_ps(path), "PSIsContainer": True, "Property": names, "Name": _long(path), "SubKeyCount": PSInt(len(key.subkeys)),
-        "ValueCount": PSInt(len(key.values)),
+        **_ps(path), "PSIsContainer": True, "Property": names, "Name": _long(path),
+        "SubKeyCount": PSInt(len(key.subkeys)), "ValueCount": PSInt(len(key.values)),
     }  # fmt: skip
     return PSRecord(("Microsoft.Win32.RegistryKey", "System.Object"), properties, _long(path))
 
@@ -68,8 +68,11 @@ def _key(call: Call, path: str, command: str) -> Key | None:
     if key is None:
         call.write_error(
             CmdletError(
-                f"Cannot find path '{_long(path)}' because it does not exist.", target=path, category="ObjectNotFound",
-                error_id=f"PathNotFound,{_TYPE}.{command}", exception="System.Management.Automation.ItemNotFoundException",
+                f"Cannot find path '{_long(path)}' because it does not exist.",
+                target=path,
+                category="ObjectNotFound",
+                error_id=f"PathNotFound,{_TYPE}.{command}",
+                exception="System.Management.Automation.ItemNotFoundException",
             )
         )
     return key
@@ -80,8 +83,11 @@ def _may_write(call: Call, path: str, command: str) -> bool:
         return True
     call.write_error(
         CmdletError(
-            "Requested registry access is not allowed.", target=_long(path), category="PermissionDenied",
-            error_id=f"System.Security.SecurityException,{_TYPE}.{command}", exception="System.Security.SecurityException",
+            "Requested registry access is not allowed.",
+            target=_long(path),
+            category="PermissionDenied",
+            error_id=f"System.Security.SecurityException,{_TYPE}.{command}",
+            exception="System.Security.SecurityException",
         )
     )
     return False
@@ -107,15 +113,21 @@ def create(call: Call, path: str, *, force: bool) -> Iterator[PSRecord]:
     if exists(call, path) and not force:
         call.write_error(
             CmdletError(
-                "A key in this path already exists.", category="ResourceExists", target=_long(path),
-                error_id=f"System.IO.IOException,{_TYPE}.{command}", exception="System.IO.IOException",
+                "A key in this path already exists.",
+                category="ResourceExists",
+                target=_long(path),
+                error_id=f"System.IO.IOException,{_TYPE}.{command}",
+                exception="System.IO.IOException",
             )
         )
     elif not exists(call, parent) and not force:
         call.write_error(
             CmdletError(
-                "The registry key at the specified path does not exist.", category="InvalidArgument", target=_long(path),
-                error_id=f"System.ArgumentException,{_TYPE}.{command}", exception="System.ArgumentException",
+                "The registry key at the specified path does not exist.",
+                category="InvalidArgument",
+                target=_long(path),
+                error_id=f"System.ArgumentException,{_TYPE}.{command}",
+                exception="System.ArgumentException",
             )
         )
     else:
@@ -173,8 +185,11 @@ def write(
     if known and fresh and not force:
         call.write_error(
             CmdletError(
-                "The property already exists.", category="WriteError", target=_long(path),
-                error_id=f"System.IO.IOException,{_TYPE}.{command}", exception="System.IO.IOException",
+                "The property already exists.",
+                category="WriteError",
+                target=_long(path),
+                error_id=f"System.IO.IOException,{_TYPE}.{command}",
+                exception="System.IO.IOException",
             )
         )
         return False
@@ -192,7 +207,8 @@ def _stored(value: object, reg: str) -> Data:
     if reg == "REG_MULTI_SZ":
         return [text(part) for part in value] if isinstance(value, list | tuple) else [text(value)]
     if reg == "REG_BINARY":
-        return bytes(value) if isinstance(value, bytes | bytearray | list) else text(value).encode()
+        parts = value if isinstance(value, list | tuple) else [value]
+        return bytes(value) if isinstance(value, bytes | bytearray) else bytes(int(text(part)) for part in parts)
     return text(value)
 
 

@@ -49,7 +49,8 @@ def _found(call: Call, names: list[str] | None, objects: list[object] | None, co
 
 def _missing(name: str, command: str) -> CmdletError:
     return CmdletError(
-        f"Cannot find any service with service name '{name}'.", category="ObjectNotFound", target=name, exception=_ERROR,
+        f"Cannot find any service with service name '{name}'.", category="ObjectNotFound", target=name,
+        exception=_ERROR,
         error_id=f"NoServiceFoundForGivenName,{_TYPE}.{command}",
     )  # fmt: skip
 
@@ -57,9 +58,12 @@ def _missing(name: str, command: str) -> CmdletError:
 def _may(call: Call, service: Service, verb: str, command: str) -> bool:
     if call.host.elevated:
         return True
-    message = f"Service '{service.display_name} ({service.name})' cannot be {verb} due to the following error: Access is denied."
+    named = f"{service.display_name} ({service.name})"
+    message = f"Service '{named}' cannot be {verb} due to the following error: Access is denied."
     error_id = f"CouldNot{command.removesuffix('Command')},{_TYPE}.{command}"
-    call.write_error(CmdletError(message, error_id=error_id, category="PermissionDenied", target=service.name, exception=_ERROR))
+    call.write_error(
+        CmdletError(message, error_id=error_id, category="PermissionDenied", target=service.name, exception=_ERROR)
+    )
     return False
 
 
@@ -71,9 +75,13 @@ def get_service(call: Call, Name: Name = None, InputObject: Input = None) -> Ite
 @cmdlets.cmdlet("Set-Service", default_set="Name", should_process=True, implemented_by=f"{_TYPE}.SetServiceCommand")
 def set_service(
     call: Call,
-    Name: Annotated[list[str] | None, Param(position=0, aliases=("ServiceName",), set="Name", mandatory=True, pipeline="property")] = None,
+    Name: Annotated[
+        list[str] | None, Param(position=0, aliases=("ServiceName",), set="Name", mandatory=True, pipeline="property")
+    ] = None,
     InputObject: Input = None,
-    StartupType: Annotated[str | None, Param(aliases=("StartMode", "ST"), choices=("Automatic", "Manual", "Disabled"))] = None,
+    StartupType: Annotated[
+        str | None, Param(aliases=("StartMode", "ST"), choices=("Automatic", "Manual", "Disabled"))
+    ] = None,
     Status: Annotated[str | None, Param(choices=("Running", "Stopped", "Paused"))] = None,
     Force: Switch = False,
     PassThru: Switch = False,
@@ -89,19 +97,32 @@ def set_service(
             yield service_object(service)
 
 
-@cmdlets.cmdlet("Start-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.StartServiceCommand")
-def start_service(call: Call, Name: Name = None, InputObject: Input = None, PassThru: Switch = False) -> Iterator[PSRecord]:
+@cmdlets.cmdlet(
+    "Start-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.StartServiceCommand"
+)
+def start_service(
+    call: Call, Name: Name = None, InputObject: Input = None, PassThru: Switch = False
+) -> Iterator[PSRecord]:
     yield from _run(call, Name, InputObject, True, "StartServiceCommand", PassThru)
 
 
-@cmdlets.cmdlet("Stop-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.StopServiceCommand")
+@cmdlets.cmdlet(
+    "Stop-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.StopServiceCommand"
+)
 def stop_service(
-    call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, NoWait: Switch = False, PassThru: Switch = False
+    call: Call,
+    Name: Name = None,
+    InputObject: Input = None,
+    Force: Switch = False,
+    NoWait: Switch = False,
+    PassThru: Switch = False,
 ) -> Iterator[PSRecord]:
     yield from _run(call, Name, InputObject, False, "StopServiceCommand", PassThru)
 
 
-@cmdlets.cmdlet("Restart-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.RestartServiceCommand")
+@cmdlets.cmdlet(
+    "Restart-Service", default_set="Default", should_process=True, implemented_by=f"{_TYPE}.RestartServiceCommand"
+)
 def restart_service(
     call: Call, Name: Name = None, InputObject: Input = None, Force: Switch = False, PassThru: Switch = False
 ) -> Iterator[PSRecord]:
@@ -116,7 +137,9 @@ def _run(
         if not _may(call, service, verb, command):
             continue
         if running and service.start_type == "Disabled":
-            message = f"Service '{service.display_name} ({service.name})' cannot be started due to the following error: "
+            message = (
+                f"Service '{service.display_name} ({service.name})' cannot be started due to the following error: "
+            )
             message += f"Cannot start service {service.name} on computer '.'."
             call.write_error(
                 CmdletError(message, error_id=f"CouldNotStartService,{_TYPE}.{command}", category="OpenError",

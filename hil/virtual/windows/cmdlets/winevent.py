@@ -23,6 +23,7 @@ cmdlets = Module("Microsoft.PowerShell.Diagnostics")
 
 _COMMAND = "Microsoft.PowerShell.Commands.GetWinEventCommand"
 _RECORD = "System.Diagnostics.Eventing.Reader.EventLogRecord"
+_LOG_ERROR = "System.Diagnostics.Eventing.Reader.EventLogException"
 _PROPERTY = "System.Diagnostics.Eventing.Reader.EventProperty"
 _INTEGERS: Mapping[str, Callable[[int], int]] = {
     "UInt8": PSByte, "UInt16": PSUInt16, "UInt32": PSUInt, "UInt64": PSUInt64, "Int32": PSInt, "Int64": PSInt64,
@@ -39,7 +40,9 @@ def get_win_event(
     call: Call,
     LogName: Annotated[list[str] | None, Param(position=0, set="GetLogSet")] = None,
     ProviderName: Annotated[list[str] | None, Param(position=0, set="GetProviderSet", mandatory=True)] = None,
-    FilterHashtable: Annotated[list[dict[str, object]] | None, Param(position=0, set="HashQuerySet", mandatory=True)] = None,
+    FilterHashtable: Annotated[
+        list[dict[str, object]] | None, Param(position=0, set="HashQuerySet", mandatory=True)
+    ] = None,
     ListLog: Annotated[list[str] | None, Param(position=0, set="ListLogSet", mandatory=True)] = None,
     FilterXPath: str | None = None,
     MaxEvents: int | None = None,
@@ -65,9 +68,9 @@ def get_win_event(
 def record_object(computer: str, record: Record) -> PSRecord:
     fields = [PSRecord((_PROPERTY, "System.Object"), {"Value": value_of(field)}, _PROPERTY) for field in record.fields]
     properties: dict[str, object] = {
-        "Message": record.message or None, "Id": PSInt(record.id), "Version": PSByte(record.version), "Qualifiers": None,
-        "Level": PSByte(record.level), "Task": PSInt(0), "Opcode": PSInt16(0), "Keywords": PSInt64(_KEYWORDS),
-        "RecordId": PSInt64(record.record_id), "ProviderName": record.provider, "ProviderId": record.provider_id,
+        "Message": record.message or None, "Id": PSInt(record.id), "Version": PSByte(record.version),
+        "Qualifiers": None, "Level": PSByte(record.level), "Task": PSInt(0), "Opcode": PSInt16(0),
+        "Keywords": PSInt64(_KEYWORDS), "RecordId": PSInt64(record.record_id), "ProviderName": record.provider, "ProviderId": record.provider_id,
         "LogName": record.channel, "ProcessId": PSInt(4), "ThreadId": PSInt(264), "MachineName": computer,
         "UserId": PSRecord(("System.Security.Principal.SecurityIdentifier",), {"Value": "S-1-5-18"}, "S-1-5-18"),
         "TimeCreated": record.time, "ActivityId": None, "RelatedActivityId": None, "ContainerLog": record.channel,
@@ -89,7 +92,9 @@ def value_of(field: Field) -> object:
 
 
 def _error(error_id: str, message: str, category: str = "ObjectNotFound", target: object = None) -> CmdletError:
-    return CmdletError(message, error_id=f"{error_id},{_COMMAND}", category=category, target=target, exception="System.Exception")
+    return CmdletError(
+        message, error_id=f"{error_id},{_COMMAND}", category=category, target=target, exception="System.Exception"
+    )
 
 
 def _queries(
@@ -100,8 +105,7 @@ def _queries(
         by_xpath = compile_query(xpath) if xpath else _everything
     except ValueError as error:
         raise CmdletError(
-            "The specified query is invalid", error_id=f"System.Diagnostics.Eventing.Reader.EventLogException,{_COMMAND}",
-            category="NotSpecified", target=xpath, exception="System.Diagnostics.Eventing.Reader.EventLogException",
+            "The specified query is invalid", error_id=f"{_LOG_ERROR},{_COMMAND}", target=xpath, exception=_LOG_ERROR
         ) from error  # fmt: skip
     if tables is not None:
         for table in tables:
@@ -127,7 +131,9 @@ def _of_table(call: Call, table: dict[str, object]) -> Iterator[tuple[list[str],
     ids = {int(text(value)) for value in _items(table.get("id"))}
     levels = {int(text(value)) for value in _items(table.get("level"))}
     start, end = _time(table.get("starttime")), _time(table.get("endtime"))
-    named = {key: {text(value).lower() for value in _items(value)} for key, value in table.items() if key not in _TABLE_KEYS}
+    named = {
+        key: {text(value).lower() for value in _items(value)} for key, value in table.items() if key not in _TABLE_KEYS
+    }
     data = {text(value).lower() for value in _items(table.get("data"))}
 
     def test(record: Record) -> bool:
@@ -151,7 +157,7 @@ def _known_logs(call: Call, names: Sequence[str]) -> list[str]:
     for name in names:
         hits = [log for log in call.host.events.channels if cdxml.matches(name, log)]
         if not hits:
-            message = f"There is not an event log on the localhost computer that matches \"{name}\"."
+            message = f'There is not an event log on the localhost computer that matches "{name}".'
             call.write_error(_error("NoMatchingLogsFound", message, target=name))
         found += [log for log in hits if log not in found]
     return found
@@ -162,7 +168,7 @@ def _known_providers(call: Call, names: Sequence[str]) -> set[str]:
     for name in names:
         hits = {provider for provider in PROVIDERS if cdxml.matches(name, provider)}
         if not hits:
-            message = f"There is not an event provider on the localhost computer that matches \"{name}\"."
+            message = f'There is not an event provider on the localhost computer that matches "{name}".'
             call.write_error(_error("NoMatchingProvidersFound", message, target=name))
         found |= hits
     return found
