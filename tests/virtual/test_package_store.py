@@ -51,7 +51,8 @@ def test_install(machine):
     assert (machine.nic.problem, machine.nic.started) == (0, True)
     assert (driver.inf, driver.original_inf, driver.version) == ("oem0.inf", "hilnic.inf", "2.1.0.0")
     assert (driver.provider, driver.signer, driver.service) == ("HIL Lab", "HIL Lab Test Certificate", "hilnic")
-    assert machine.windows.devices.loaded_image("hilnic").path == driver.image_path == rf"{driver.store_path}\hilnic.sys"
+    assert machine.windows.devices.loaded_image("hilnic").path == driver.image_path
+    assert driver.image_path == rf"{driver.store_path}\hilnic.sys"
     assert driver.store_path.startswith(rf"{REPOSITORY}\hilnic.inf_amd64_")
     assert machine.windows.files.exists(r"C:\Windows\INF\oem0.inf")
     assert machine.windows.services.find("hilnic").running

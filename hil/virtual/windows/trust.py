@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from hil.virtual.powershell import PSRecord
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from hil.virtual.windows.system import Windows
 
 STORES = {
@@ -31,11 +33,10 @@ class Certificate:
     der: bytes
 
     def __post_init__(self) -> None:
-        if self.subject:  # read it now, so that a bad one is found here
-            return
+        _ = self._parsed  # read it now, so that a bad one is found here
 
     @cached_property
-    def _parsed(self):  # type: ignore[no-untyped-def]
+    def _parsed(self) -> x509.Certificate:
         from cryptography.x509 import load_der_x509_certificate
 
         return load_der_x509_certificate(self.der)
@@ -55,13 +56,11 @@ class Certificate:
 
     @property
     def not_before(self) -> datetime:
-        moment: datetime = self._parsed.not_valid_before_utc
-        return moment
+        return self._parsed.not_valid_before_utc
 
     @property
     def not_after(self) -> datetime:
-        moment: datetime = self._parsed.not_valid_after_utc
-        return moment
+        return self._parsed.not_valid_after_utc
 
     @property
     def serial_number(self) -> str:
