@@ -198,3 +198,16 @@ def test_verifier_for_one_boot(machine):
     assert machine.windows.verifier.verifies(r"C:\x\HILNIC.sys")
     machine.reboot()
     assert not machine.windows.verifier.verifies("hilnic.sys")
+
+
+def test_verifier_is_off_after_a_crash_or_power_cut(machine):
+    """/bootmode resetonunusualshutdown verifies over clean restarts and not after the mains were lost.
+
+    A driver that crashes at boot under Driver Verifier must not take the bench with it.
+    """
+    machine.run("verifier /standard /driver hilnic.sys /bootmode resetonunusualshutdown")
+    machine.reboot()
+    machine.reboot()
+    assert machine.windows.verifier.verifies("hilnic.sys")
+    machine.cut_power()
+    assert not machine.windows.verifier.verifies("hilnic.sys")

@@ -45,6 +45,8 @@ class Windows:
         self.elevated = bench.config.elevated
         self.clock_offset = CLOCK_OFFSET
         self.last_boot = self.last_alive = self.now()
+        self.after_dirty_shutdown = False
+        """Whether this boot followed a bugcheck or a power cut."""
         self.boot_id = itertools.count(41)
         self.sleep_count = 0
         self.last_wake: WakeSource | None = None
@@ -80,6 +82,7 @@ class Windows:
     def kernel_starts(self, dirty: Dirty | None, *, first: bool) -> None:
         """From nothing to a kernel: memory is fresh, the log tells of the boot and of what came before it."""
         self.last_boot = self.now()
+        self.after_dirty_shutdown = dirty is not None and not first
         self.memory.booted()
         self.network.booted()
         self.sleep_count = 0

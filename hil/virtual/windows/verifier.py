@@ -50,7 +50,8 @@ class Verifier:
 
     def _boot(self) -> None:
         stored = self.stored
-        if stored.boots_left == 0:
+        unusual = stored.boot_mode == "resetonunusualshutdown" and self.windows.after_dirty_shutdown
+        if stored.boots_left == 0 or unusual:
             stored = Settings()
         self.active = stored
         if stored.boot_mode == "oneboot":
