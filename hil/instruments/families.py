@@ -1,65 +1,157 @@
 """The instrument families, as data: what each is called, which roles it can play, and how it is spoken to.
 
-``checked`` says against what the entry was proven: nothing here was run on the hardware itself.
+``checked`` says against what the entry was proven: nothing here was run on the hardware itself. Commands are from the
+vendors' manuals or from public drivers; what rests on neither says "unconfirmed".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
-from hil.instruments.scpi import ScpiMeter, ScpiSupply, ScpiSwitch
+from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
 from hil.instruments.session import Manners
+from hil.instruments.switching import Contact
+from hil.journal import Journal
+from hil.testbed.model import Instrument
 
 SWITCHES = ("outlet", "slot", "cable", "button", "usb_port")
+SUPPLIES = ("supply", "outlet", "slot", "usb_port")
 _LAN = ("SOCKET", "VXI-11", "HiSLIP")
+
+
+class Dialect(Protocol):
+    """Gives a contact for a testbed entry; the connection may wait until it is first used."""
+
+    def contact(self, name: str, spec: Instrument, journal: Journal) -> Contact: ...
 
 
 @dataclass(frozen=True)
 class Family:
-    """One table. ``models`` is for people; ``manners.models`` is what ``*IDN?`` must match."""
+    """One table. ``models`` is for people; ``settle_s`` and ``confirm_s`` are what every unit of the family needs."""
 
     name: str
     models: str
     roles: tuple[str, ...]
     transports: tuple[str, ...]
     checked: str
-    manners: Manners = field(default_factory=Manners)
-    switch: ScpiSwitch | None = None
-    meter: ScpiMeter | None = None
-    supply: ScpiSupply | None = None
+    dialect: Dialect
+    settle_s: float = 0.0
+    confirm_s: float = 5.0
     note: str = ""
 
 
 _ROUTE = ScpiSwitch("ROUT:CLOS (@{channel})", "ROUT:OPEN (@{channel})", "ROUT:CLOS? (@{channel})", "*OPC?")
-_LISTED = ScpiSwitch("OUTP ON,(@{channel})", "OUTP OFF,(@{channel})", "OUTP? (@{channel})")
+_LISTED = ScpiSwitch("OUTP ON,(@{channel})", "OUTP OFF,(@{channel})", "OUTP? (@{channel})", "*OPC?")
 _LISTED_SUPPLY = ScpiSupply(
     "VOLT {value},(@{channel})", "CURR {value},(@{channel})", "MEAS:VOLT? (@{channel})", "MEAS:CURR? (@{channel})"
 )
+_SINGLE = ScpiSwitch("OUTP:STAT ON", "OUTP:STAT OFF", "OUTP:STAT?", "*OPC?")
+_SINGLE_SUPPLY = ScpiSupply("VOLT {value}", "CURR {value}", "MEAS:VOLT?", "MEAS:CURR?")
+_NO_CONTACT = "the position read back is the firmware's memory: it does not see a welded or dead contact"
 
-FAMILIES = (
+RELAYS = (
     Family(
-        "scpi-relay", "any relay unit with SCPI channel lists", SWITCHES, _LAN,
-        "virtual instrument", switch=_ROUTE,
-        note="ROUT:CLOS? is the firmware's memory: it does not see a welded or dead contact",
+        "scpi-relay", "any relay unit with SCPI channel lists", SWITCHES, _LAN, "virtual instrument",
+        Scpi(switch=_ROUTE), note=_NO_CONTACT,
     ),
     Family(
         "keysight-34980a", "Keysight/Agilent 34970A, 34972A, 34980A", SWITCHES, _LAN,
-        "virtual instrument; vendor manual in part",
-        Manners(models="349(70|72|80)A"), switch=_ROUTE,
-        note="*RST opens every channel; ROUT:CLOS? does not see a welded or dead contact",
+        "virtual instrument; vendor manual in part", Scpi(Manners(models="349(70|72|80)A"), switch=_ROUTE),
+        note=f"*RST opens every channel; {_NO_CONTACT}",
     ),
     Family(
-        "rigol-m300", "Rigol M300, M301, M302", SWITCHES, _LAN,
-        "virtual instrument; vendor manual", Manners(models="RIGOL.*,M30"), switch=_ROUTE,
+        "rigol-m300", "Rigol M300, M301, M302", SWITCHES, _LAN, "virtual instrument; vendor manual",
+        Scpi(Manners(models="RIGOL.*,M30"), switch=_ROUTE), note=_NO_CONTACT,
     ),
+)  # fmt: skip
+
+SUPPLY_FAMILIES = (
+    Family(
+        "keysight-e36100", "Keysight E36102A..E36106B (one output)", SUPPLIES, _LAN,
+        "virtual instrument; public driver", Scpi(Manners(models=",E361"), switch=_SINGLE, supply=_SINGLE_SUPPLY),
+        note="over-current latches the output off",
+    ),
+    Family(
+        "keysight-e36300", "Keysight E36311A..E36313A (three outputs)", SUPPLIES, _LAN,
+        "virtual instrument; public driver", Scpi(Manners(models=",E363"), switch=_LISTED, supply=_LISTED_SUPPLY),
+    ),
+    Family(
+        "keysight-n6700", "Keysight N6700, N6705 with DC modules", (*SUPPLIES, "meter"), ("SOCKET", "VXI-11"),
+        "virtual instrument; vendor manual; MEAS:POW? unconfirmed",
+        Scpi(
+            Manners(models=",N67"), switch=_LISTED, supply=_LISTED_SUPPLY,
+            meter=ScpiMeter("MEAS:POW? (@{channel})", 0.1),
+        ),
+        note="source and meter in one: a reset of the meter cuts the device",
+    ),
+    Family(
+        "rigol-dp800", "Rigol DP811, DP821, DP831, DP832", SUPPLIES, ("SOCKET", "VXI-11"),
+        "virtual instrument; public driver",
+        Scpi(
+            Manners(models="RIGOL.*,DP8", error_query=":SYST:ERR?"),
+            switch=ScpiSwitch(":OUTP CH{channel},ON", ":OUTP CH{channel},OFF", ":OUTP? CH{channel}"),
+            supply=ScpiSupply(
+                ":SOUR{channel}:VOLT {value}", ":SOUR{channel}:CURR {value}",
+                ":MEAS:VOLT? CH{channel}", ":MEAS:CURR? CH{channel}",
+            ),
+        ),
+        note="prefer SOCKET: its VXI-11 was seen to hang after *RST until a power cycle",
+    ),
+    Family(
+        "siglent-spd", "Siglent SPD3303X, SPD1000X (channels 1 and 2)", SUPPLIES, ("SOCKET", "VXI-11"),
+        "virtual instrument; public driver",
+        Scpi(
+            Manners(models="Siglent.*,SPD", status_register=False),
+            switch=ScpiSwitch("OUTP CH{channel},ON", "OUTP CH{channel},OFF", "SYST:STAT?", status_bit=4),
+            supply=ScpiSupply(
+                "CH{channel}:VOLT {value}", "CH{channel}:CURR {value}",
+                "MEAS:VOLT? CH{channel}", "MEAS:CURR? CH{channel}",
+            ),
+        ),
+        settle_s=0.01, note="no query of one output: the position comes from a status word",
+    ),
+    Family(
+        "rs-hmp", "Rohde & Schwarz HMP2020..HMP4040", SUPPLIES, ("SOCKET", "VXI-11"),
+        "virtual instrument; public driver",
+        Scpi(
+            Manners(models=",HMP"),
+            switch=ScpiSwitch(
+                "INST:NSEL {channel};:OUTP:SEL 1;:OUTP:GEN 1", "INST:NSEL {channel};:OUTP:SEL 0",
+                "INST:NSEL {channel};:OUTP:SEL?;:OUTP:GEN?", "*OPC?",
+            ),
+            supply=ScpiSupply(
+                "INST:NSEL {channel};:VOLT {value}", "INST:NSEL {channel};:CURR {value}",
+                "INST:NSEL {channel};:MEAS:VOLT?", "INST:NSEL {channel};:MEAS:CURR?",
+            ),
+        ),
+        note="the channel is selected in the same message: a second client must not select another in between",
+    ),
+    Family(
+        "rs-ngx", "Rohde & Schwarz NGA100, NGL200, NGM200", SUPPLIES, _LAN,
+        "virtual instrument; vendor manual in part; MEAS with channel list unconfirmed",
+        Scpi(Manners(models=",NG[ALM]"), switch=_LISTED, supply=_LISTED_SUPPLY),
+    ),
+    Family(
+        "tdk-genesys", "TDK-Lambda Genesys, GENESYS+ with LAN", SUPPLIES, ("SOCKET", "VXI-11"),
+        "virtual instrument; vendor manual", Scpi(Manners(models="LAMBDA"), switch=_SINGLE, supply=_SINGLE_SUPPLY),
+        note="one client by default",
+    ),
+)  # fmt: skip
+
+METERS = (
     Family(
         "yokogawa-wt300", "Yokogawa WT310, WT310E, WT330, WT330E", ("meter",), _LAN,
         "virtual instrument; vendor manual in part",
-        Manners(
-            models="YOKOGAWA,WT3[13]0", error_query=":STAT:ERR?",
-            prepare=(":COMM:HEAD OFF", ":NUM:FORM ASC", ":NUM:NORM:NUM 1"),
+        Scpi(
+            Manners(
+                models="YOKOGAWA,WT3[13]0", error_query=":STAT:ERR?",
+                prepare=(":COMM:HEAD OFF", ":NUM:FORM ASC", ":NUM:NORM:NUM 1"),
+            ),
+            meter=ScpiMeter(":NUM:NORM:VAL? 1", 0.1, setup=(":NUM:NORM:ITEM1 P,{channel}", ":RATE 100MS")),
         ),
-        meter=ScpiMeter(":NUM:NORM:VAL? 1", 0.1, setup=(":NUM:NORM:ITEM1 P,{channel}", ":RATE 100MS")),
         note="values change at :RATE only; auto range leaves gaps, read as NAN",
     ),
 )  # fmt: skip
+
+FAMILIES: tuple[Family, ...] = (*RELAYS, *SUPPLY_FAMILIES, *METERS)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hil.errors import UsageError
 from hil.instruments.families import FAMILIES, Family
-from hil.instruments.scpi import ScpiContact, ScpiPowerMeter, open_session
-from hil.instruments.switching import RelayButton, SwitchedCable, SwitchedOutlet, SwitchedSlot, Switching, Timing
+from hil.instruments.scpi import Scpi
+from hil.instruments.switching import (
+    RelayButton,
+    SwitchedCable,
+    SwitchedOutlet,
+    SwitchedSlot,
+    SwitchedSupply,
+    Switching,
+    Timing,
+)
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 
 _SWITCHED: dict[str, Callable[..., Switching]] = {
     "outlet": SwitchedOutlet, "slot": SwitchedSlot, "cable": SwitchedCable, "button": RelayButton,
-    "usb_port": SwitchedOutlet, "out_of_band": SwitchedOutlet,
+    "supply": SwitchedSupply, "usb_port": SwitchedOutlet, "out_of_band": SwitchedOutlet,
 }  # fmt: skip
 
 
@@ -56,12 +63,10 @@ def open_instrument(name: str, spec: Instrument, journal: Journal, *, state_dir:
 
 
 def _build(name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None) -> Any:
-    if family.meter is not None:
-        setup = tuple(message.format(channel=spec.channel) for message in family.meter.setup)
-        manners = replace(family.manners, prepare=family.manners.prepare + setup)
-        return ScpiPowerMeter(name, open_session(name, spec, journal, manners), family.meter, spec.channel, journal)
-    assert family.switch is not None
-    contact = ScpiContact(open_session(name, spec, journal, family.manners), family.switch, spec.channel)
-    timing = Timing(settle_s=spec.settle_s, min_off_s=spec.min_off_s)
+    if spec.role == "meter":
+        assert isinstance(family.dialect, Scpi)
+        return family.dialect.power_meter(name, spec, journal)
+    contact = family.dialect.contact(name, spec, journal)
+    timing = Timing(settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s)
     key = f"{spec.resource} {spec.channel}"
     return _SWITCHED[spec.role](name, contact, journal, timing, key=key, state_dir=state_dir)

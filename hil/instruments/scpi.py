@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from hil.clock import Deadline, now_s
 from hil.errors import BenchError, DutError
@@ -45,7 +46,7 @@ class ScpiMeter:
 
 @dataclass(frozen=True)
 class ScpiSupply:
-    """Set points and readings of ``{channel}``, beside its :class:`ScpiSwitch`."""
+    """Messages for the set points (``{value}`` in volts and amperes) and readings of ``{channel}``."""
 
     volts: str
     amps: str
@@ -53,15 +54,34 @@ class ScpiSupply:
     read_amps: str
 
 
-def open_session(name: str, spec: Instrument, journal: Journal, manners: Manners) -> Session:
-    return Session(name, spec.resource, journal, timeout_s=spec.timeout_s, serial=spec.serial, manners=manners)
+@dataclass(frozen=True)
+class Scpi:
+    """How a family that speaks SCPI is spoken to; what it has no table for, it cannot do."""
+
+    manners: Manners = field(default_factory=Manners)
+    switch: ScpiSwitch | None = None
+    meter: ScpiMeter | None = None
+    supply: ScpiSupply | None = None
+
+    def contact(self, name: str, spec: Instrument, journal: Journal) -> ScpiContact:
+        assert self.switch is not None
+        return ScpiContact(self._session(name, spec, journal, ()), self.switch, spec.channel, self.supply)
+
+    def power_meter(self, name: str, spec: Instrument, journal: Journal) -> ScpiPowerMeter:
+        assert self.meter is not None
+        setup = tuple(message.format(channel=spec.channel) for message in self.meter.setup)
+        return ScpiPowerMeter(name, self._session(name, spec, journal, setup), self.meter, spec.channel, journal)
+
+    def _session(self, name: str, spec: Instrument, journal: Journal, setup: tuple[str, ...]) -> Session:
+        manners = replace(self.manners, prepare=self.manners.prepare + setup)
+        return Session(name, spec.resource, journal, timeout_s=spec.timeout_s, serial=spec.serial, manners=manners)
 
 
 class ScpiContact:
-    """A channel of an instrument as a contact."""
+    """A channel of an instrument as a contact; with a supply's table, its set points too."""
 
-    def __init__(self, session: Session, table: ScpiSwitch, channel: str) -> None:
-        self._session, self._table, self._channel = session, table, channel
+    def __init__(self, session: Session, table: ScpiSwitch, channel: str, supply: ScpiSupply | None = None) -> None:
+        self._session, self._table, self._channel, self._supply = session, table, channel, supply
 
     @property
     def identity(self) -> Identity:
@@ -85,6 +105,17 @@ class ScpiContact:
 
     def close(self) -> None:
         self._session.close()
+
+    def tell(self, point: Literal["volts", "amps"], value: float) -> None:
+        message = getattr(self._supply, point).format(channel=self._channel, value=f"{value:g}")
+        self._session.command(message)
+
+    def measure(self, what: Literal["read_volts", "read_amps"]) -> float:
+        reply = self._session.query(getattr(self._supply, what).format(channel=self._channel))
+        try:
+            return float(reply)
+        except ValueError as error:
+            raise InstrumentRefused(f"a number for {what}", seen=repr(reply), where=self._session.where) from error
 
     def _from_status(self, reply: str) -> Switch:
         if not re.fullmatch(r"0[xX][0-9A-Fa-f]+", reply.strip()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hil.clock import Deadline
 from hil.errors import BenchError
@@ -47,10 +47,13 @@ class Timing:
 class Switching:
     """One contact, switched with proof. Safe to call again: a set to where the contact stands moves nothing."""
 
+    _contact: Contact
+
     def __init__(
         self, name: str, contact: Contact, journal: Journal, timing: Timing, *, key: str, state_dir: Path | None = None
     ) -> None:
-        self.name, self._contact, self._journal, self._timing = name, contact, journal, timing
+        self._contact = contact
+        self.name, self._journal, self._timing = name, journal, timing
         self._off_time = OffTime(key, timing.min_off_s, state_dir) if timing.min_off_s > 0 else None
         self._in_doubt = False
         """A set was lost with its connection: an instrument that was frozen may still act upon it when it thaws."""
@@ -149,6 +152,32 @@ class SwitchedOutlet(Switching):
         self.off()
         pause(off_s, why=f"{self.name}: time without power", journal=self._journal)
         self.on()
+
+
+class SettableContact(Contact, Protocol):
+    """A contact with set points."""
+
+    def tell(self, point: Literal["volts", "amps"], value: float) -> None: ...
+
+    def measure(self, what: Literal["read_volts", "read_amps"]) -> float: ...
+
+
+class SwitchedSupply(SwitchedOutlet):
+    """A DC output. Set points are accepted by the error queue; what really comes out is for the readings to say."""
+
+    _contact: SettableContact
+
+    def set_volts(self, volts: float) -> None:
+        self._contact.tell("volts", volts)
+
+    def set_limit_amps(self, amps: float) -> None:
+        self._contact.tell("amps", amps)
+
+    def read_volts(self) -> float:
+        return self._contact.measure("read_volts")
+
+    def read_amps(self) -> float:
+        return self._contact.measure("read_amps")
 
 
 class SwitchedSlot(Switching):

@@ -49,8 +49,8 @@ def test_tables_are_whole(family):
     """A table names only roles that a testbed can ask for, and its patterns and templates can be used."""
     known = set(Instrument.model_fields["role"].annotation.__args__)
     assert set(family.roles) <= known
-    re.compile(family.manners.models)
+    re.compile(family.dialect.manners.models)
     assert family.checked
-    if family.switch is not None:
-        for message in (family.switch.on, family.switch.off, family.switch.read):
+    if family.dialect.switch is not None:
+        for message in (family.dialect.switch.on, family.dialect.switch.off, family.dialect.switch.read):
             assert "{" not in message.format(channel="7")
