@@ -40,6 +40,10 @@ class RunFolder:
     def run(self) -> str:
         return self.path.name
 
+    def artifacts_of(self, test: str) -> Path:
+        """Where one test's files go; not made yet."""
+        return self.artifacts / re.sub(r"[^A-Za-z0-9._-]+", "-", test.rpartition("/")[2]).strip("-")
+
 
 def _first_new(reports: Path, names: list[str]) -> Path:
     for name in names:

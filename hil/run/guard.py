@@ -19,8 +19,8 @@ HANDLE_GROWTH_LIMIT = 5000
 class Guard:
     """Remembers how the machine was when it was last looked at, so that nothing between two tests is missed."""
 
-    def __init__(self, bench: Bench, artifacts: Path) -> None:
-        self._bench, self._artifacts = bench, artifacts
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
         self._mark: Mark | None = None
         self._usage: ResourceUsage | None = None
 
@@ -29,8 +29,8 @@ class Guard:
         machine = self._bench.machine
         self._mark, self._usage = machine.crashes.mark(), machine.resource_usage()
 
-    def check(self, expected: Collection[str]) -> tuple[DutError | None, list[Path]]:
-        """The worst thing since the last look that is not ``expected``, and the dumps that were brought here.
+    def check(self, expected: Collection[str], artifacts: Path) -> tuple[DutError | None, list[Path]]:
+        """The first thing since the last look that is not ``expected``, and the dumps, brought to ``artifacts``.
 
         Raises BenchError when the machine does not answer.
         """
@@ -41,7 +41,7 @@ class Guard:
         incidents = machine.crashes.since(mark)
         for incident in incidents:
             self._bench.journal.event("observation", incident.what, incident=incident.kind)
-        dumps = [dump.local for dump in machine.crashes.collect(mark, self._artifacts)] if incidents else []
+        dumps = [dump.local for dump in machine.crashes.collect(mark, artifacts)] if incidents else []
         self.arm()
         unexpected = [incident for incident in incidents if incident.kind not in expected]
         if unexpected:

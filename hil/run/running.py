@@ -49,6 +49,7 @@ class Running:
         self.recorder = Recorder(self.journal, self.writer)
         self.undo = Undo(self.journal)
         self.latched: HilError | None = None
+        self._finding: HilError | None = None
         self.bench: Bench | None = None
         self._guard: Guard | None = None
         self._lease: Lease | None = None
@@ -72,7 +73,7 @@ class Running:
             missing = lab.missing
         self.testbed = self._with_packages(self.testbed)
         self.bench = self._open.enter_context(Bench(self.testbed, self.journal))
-        self._guard = Guard(self.bench, self.folder.artifacts)
+        self._guard = Guard(self.bench)
         return missing
 
     def _with_packages(self, testbed: Testbed) -> Testbed:
@@ -133,31 +134,38 @@ class Running:
         if ended or self.bench is None or self.latched is not None or not needs_bench(item):
             return problem
         with self._interrupts.shielded():
-            finding = self._examine(problem)
+            finding = self._examine(item, problem)
         if finding is None:
             return problem
         finding.__cause__ = problem
+        self._finding = finding
         return finding
 
-    def _examine(self, problem: BaseException | None) -> HilError | None:
+    def in_short(self, error: BaseException) -> str | None:
+        """What to show instead of a traceback that would lead nowhere: of the guard's word, of a bench already gone."""
+        if error is self.latched and self.recorder.told(error):
+            return f"the bench has left the run: {str(error).partition(chr(10))[0]}"
+        return str(error) if error is self._finding and error.__cause__ is None else None
+
+    def _examine(self, item: pytest.Item, problem: BaseException | None) -> HilError | None:
         """Bring the bench back to rest where needed, and ask the guard."""
         assert self.bench is not None and self._guard is not None and self.recorder.current is not None
         current = self.recorder.current
+        artifacts = self.folder.artifacts_of(item.nodeid)
         try:
             if problem is not None:
                 recover(self.bench)
             try:
-                finding, artifacts = self._guard.check(current.expected)
+                finding, dumps = self._guard.check(current.expected, artifacts)
             except BenchError:
-                if problem is not None:
-                    raise
+                # it may have answered on its way down
                 recover(self.bench)
-                finding, artifacts = self._guard.check(current.expected)
+                finding, dumps = self._guard.check(current.expected, artifacts)
         except BenchError as error:
             self.latched = error
             self.journal.event("error", f"the bench leaves the run: {error}")
             return None if problem is not None else error
-        current.artifacts += [str(path.relative_to(self.folder.path)) for path in artifacts]
+        current.artifacts += [str(path.relative_to(self.folder.path)) for path in dumps]
         return finding
 
     # the end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -40,7 +41,8 @@ def activate(config: pytest.Config) -> None:
     config.add_cleanup(session.leave)
     for plugin in (fixtures, TestTimer(config), session, Gate(session), progress):
         config.pluginmanager.register(plugin)
-    # a warning of some library is no verdict on a driver
+    # neither a warning nor a log line of some library is a verdict on a driver; our errors tell of lost connections
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     config.known_args_namespace.pythonwarnings = ["default", *(config.known_args_namespace.pythonwarnings or [])]
 
 
@@ -193,9 +195,9 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         running = self.the_run()
-        if call.excinfo is not None and call.excinfo.value is running.latched and running.recorder.told(running.latched):
-            # its first test showed the way there; forty times the same traceback helps nobody
-            report.longrepr = f"the bench has left the run: {str(running.latched).partition(chr(10))[0]}"
+        short = running.in_short(call.excinfo.value) if call.excinfo is not None else None
+        if short is not None:
+            report.longrepr = short
         running.recorder.report(call, report)
         return report
 
