@@ -88,9 +88,16 @@ class PowerShell:
     """
 
     def __init__(
-        self, session: SshSession, far_end: Literal["pwsh", "powershell"], journal: Journal | None = None
+        self,
+        session: SshSession,
+        far_end: Literal["pwsh", "powershell"],
+        journal: Journal | None = None,
+        *,
+        stop_timeout_s: float = GRACE_S,
     ) -> None:
+        """``stop_timeout_s``: what a command that ran too long gets to stop, before its session is thrown away."""
         self.session, self.far_end, self._journal = session, far_end, journal
+        self._stop_timeout_s = stop_timeout_s
         self._lock = threading.RLock()
         self._channel: paramiko.Channel | None = None
         self._runspace: Runspace | None = None
@@ -175,18 +182,18 @@ class PowerShell:
     def _stop(self, runspace: Runspace, jobs: Sequence[Job], text: str, timeout_s: float) -> None:
         """Tell it to stop, and raise CommandTimeout."""
         try:
-            runspace.stop(jobs, Deadline(GRACE_S))
+            runspace.stop(jobs, Deadline(self._stop_timeout_s))
             tried = "it was stopped; the PowerShell session goes on"
         except TimeoutError:
             self._discard()
-            tried = f"it did not stop in {GRACE_S:g} s either: the PowerShell session was thrown away"
+            tried = f"it did not stop in {self._stop_timeout_s:g} s either: the PowerShell session was thrown away"
         raise CommandTimeout(text, seen=f"did not end in {timeout_s:g} s", where=self.session.where, tried=tried)
 
     @contextmanager
     def _held(self, text: str, timeout_s: float) -> Iterator[None]:
         """What goes wrong inside in another way than by the rules leaves the runspace unknown: it is thrown away."""
         try:
-            with self.session.operation(text, timeout_s + 2 * GRACE_S):
+            with self.session.operation(text, timeout_s + self._stop_timeout_s + GRACE_S):
                 yield
         except CommandTimeout:
             raise

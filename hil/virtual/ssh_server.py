@@ -279,7 +279,7 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
             return
         if self._shell.far_end == "powershell":
             self._chan.write(b"#< CLIXML\r\n", asyncssh.EXTENDED_DATA_STDERR)  # -EncodedCommand always says so
-        self._psrp = PsrpServer(self._shell, self._chan.write, self._chan.exit, self._server.ran_a_command)
+        self._psrp = PsrpServer(self._shell, self._chan.write, self._exit, self._server.ran_a_command)
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         if self._psrp is None:
@@ -309,10 +309,14 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
             log.exception("defect of the virtual bench in %s", process.command)
             process.stderr.write(traceback.format_exc().encode())
             code = 0xE0000001
-        # SSHServerChannel.exit() keeps eight bits of the code; Windows has 32, and RFC 4254 section 6.10 carries them
-        self._chan._send_request(b"exit-status", struct.pack(">I", code & 0xFFFFFFFF))
-        self._chan.close()
+        self._exit(code)
         self._server.ran_a_command()
+
+    def _exit(self, code: int) -> None:
+        """End with 32 bits of exit code (RFC 4254, 6.10), as Windows has it; asyncssh's own exit() keeps eight."""
+        if not self._chan.is_closing():
+            self._chan._send_request(b"exit-status", struct.pack(">I", code & 0xFFFFFFFF))
+            self._chan.close()
 
 
 def far_end_of(command_line: str, shell: PowerShellHost) -> PowerShellHost | None:

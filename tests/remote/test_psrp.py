@@ -154,10 +154,9 @@ def test_a_batch_that_takes_too_long(shell: PowerShell) -> None:
     assert shell.run(Command("Get-Number", 1)) == [0]
 
 
-def test_a_command_that_does_not_stop(session: SshSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_does_not_stop(session: SshSession) -> None:
     """When the stop is not answered either, the PowerShell session is thrown away and the next call has a new one."""
-    monkeypatch.setattr("hil.remote.psrp.GRACE_S", 0.3)
-    shell = PowerShell(session, "pwsh")
+    shell = PowerShell(session, "pwsh", stop_timeout_s=0.3)
     with pytest.raises(CommandTimeout, match="thrown away"):
         shell.run(Command("Wait-Stubborn"), timeout_s=0.2)
     assert shell.run(Command("Get-Number", 1)) == [0]

@@ -225,6 +225,9 @@ class Files(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         return os.fsencode(self.host.local(path.decode()))
 
+    def reverse_map_path(self, path: bytes) -> bytes:
+        return b"/C:/" + os.path.relpath(path, os.fsencode(self.host.root)).removeprefix(b".")
+
 
 class StallAfter(Fault):
     """SSH falls silent after so many commands."""
