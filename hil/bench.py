@@ -23,6 +23,8 @@ _REST = {
     "supply": ("on", "off"), "usb_port": ("on", "off"),
 }  # fmt: skip
 """The methods that bring a role to its rest positions ``on`` and ``off``."""
+_STARTS_WITHIN_S = 5.0
+"""From mains to drawing power, where the firmware is set to start when the mains return."""
 
 
 class Bench:
@@ -129,14 +131,30 @@ class Bench:
                 except HilError as error:
                     failed.append(error)
         try:
-            if "machine" in self.__dict__ and not self.machine.ssh.alive():
-                self.machine.reconnect(self.boot_timeout_s)
+            self._machine_on()
         except HilError as error:
             failed.append(error)
         if failed:
             raise BenchError(
                 "the bench in its rest state", seen="; ".join(map(str, failed)), where=self.testbed.name
             ) from failed[0]
+
+    def _machine_on(self) -> None:
+        """The machine answers again, if it was ever asked: a press of the button wakes it or starts it where needed."""
+        if "machine" not in self.__dict__ or self.machine.ssh.alive():
+            return
+        knows = self.has("button") and self.has("meter") and self.machine.settings.asleep_below_w is not None
+        if knows and not self._draws_power():
+            self.button.press()
+        self.machine.reconnect(self.boot_timeout_s)
+
+    def _draws_power(self) -> bool:
+        """Whether the meter sees more than a sleeping machine draws; one that starts by itself does so in seconds."""
+        try:
+            self.meter.wait_above(self.machine.asleep_below_w, timeout_s=_STARTS_WITHIN_S)
+        except BenchError:
+            return False
+        return True
 
     def close(self) -> None:
         self._open.close()
