@@ -12,15 +12,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = (
-    {"errors", "clock", "wait", "journal"},
-    {"testbed", "remote", "instruments", "package"},
+    {"errors", "clock"},
+    {"journal", "netns"},
+    {"wait"},
+    {"testbed"},
+    {"remote", "instruments", "package"},
     {"windows", "traffic"},
     {"bench", "provision"},
     {"run", "results"},
     {"cli"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-VIRTUAL_MAY_USE = FLOORS[0] | {"testbed", "package", "virtual"}
+VIRTUAL_MAY_USE = {"errors", "clock", "wait", "journal", "netns", "testbed", "package", "virtual"}
 MAY_START_VIRTUAL = {"run", "cli", "virtual"}
 
 
