@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hil.instruments.manners import Manners
+from hil.instruments.quarch import torridon
 from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
-from hil.instruments.session import Manners
 from hil.instruments.switching import Contact
 from hil.journal import Journal
 from hil.testbed.model import Instrument
@@ -154,4 +155,25 @@ METERS = (
     ),
 )  # fmt: skip
 
-FAMILIES: tuple[Family, ...] = (*RELAYS, *SUPPLY_FAMILIES, *METERS)
+_TORRIDON = "Quarch Torridon breaker modules: PCIe, M.2, USB, RJ-45, SFP"
+_CHECKED_TORRIDON = "virtual instrument; vendor library"
+BREAKERS = (
+    Family(
+        "quarch", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon(),
+        note="pins break as the module is set up: by default staggered, as by a hand",
+    ),
+    Family(
+        "quarch-hand", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon("conf:def state"),
+        note="resets the module to its default at each open: pins staggered, as by a hand",
+    ),
+    Family(
+        "quarch-at-once", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON,
+        torridon("signal:all:source 7"), note="all pins break at once: a true surprise removal",
+    ),
+    Family(
+        "quarch-array", "Quarch array controller with Torridon modules (channel = module)", ("slot", "cable"),
+        ("TCP 9760",), _CHECKED_TORRIDON, torridon(suffix=" <{channel}>"),
+    ),
+)  # fmt: skip
+
+FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SUPPLY_FAMILIES, *METERS)

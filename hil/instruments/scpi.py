@@ -9,13 +9,13 @@ from typing import Literal
 
 from hil.clock import Deadline, now_s
 from hil.errors import BenchError, DutError
+from hil.instruments.manners import Manners
 from hil.instruments.roles import Identity, Power, Switch
-from hil.instruments.session import InstrumentRefused, Manners, Session
+from hil.instruments.session import InstrumentRefused, Session
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 from hil.wait import pause
 
-_ON, _OFF = {"1", "ON"}, {"0", "OFF"}
 _INFINITY, _NOT_A_NUMBER = 9.9e37, 9.91e37
 """SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5."""
 
@@ -33,6 +33,8 @@ class ScpiSwitch:
     read: str
     settled: str = ""
     status_bit: int | None = None
+    on_words: tuple[str, ...] = ("1", "ON")
+    off_words: tuple[str, ...] = ("0", "OFF")
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,9 @@ class ScpiContact:
         if self._table.status_bit is not None:
             return self._from_status(reply)
         words = [word.strip().upper() for word in reply.split(";")]
-        if any(word in _OFF for word in words):
+        if any(word in self._table.off_words for word in words):
             return Switch.OFF
-        return Switch.ON if all(word in _ON for word in words) else Switch.UNKNOWN
+        return Switch.ON if all(word in self._table.on_words for word in words) else Switch.UNKNOWN
 
     def set(self, on: bool) -> None:
         message = (self._table.on if on else self._table.off).format(channel=self._channel)

@@ -1,4 +1,4 @@
-"""The guarded VISA session: one instrument, one conversation at a time, nothing left to chance.
+"""The guarded session: one instrument, one conversation at a time, nothing left to chance.
 
 What pyvisa-py gets wrong on TCP is mended below (:mod:`hil.instruments.visa`); here stand the rules of use: the right
 instrument is proven at every open, each exchange ends at its deadline, an error ends the connection (so that a late
@@ -13,20 +13,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from hil.clock import now_s
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, HilError
+from hil.instruments.manners import Line, Manners
 from hil.instruments.roles import Identity
 from hil.instruments.wire import Health
 from hil.journal import Journal
-
-if TYPE_CHECKING:
-    from pyvisa.highlevel import ResourceManager
-    from pyvisa.resources import MessageBasedResource
-
-    from hil.instruments.visa import Line
 
 _MOST_ERRORS = 32
 _MOST_SHOWN = 500
@@ -46,29 +39,6 @@ class WrongInstrument(BenchError):
     """Another instrument than the testbed names answers at this address."""
 
 
-@dataclass(frozen=True)
-class Manners:
-    """How a family wants to be spoken to. Terminations are characters; ``error_query`` None means it has none."""
-
-    models: str = ""
-    """Regular expression that vendor and model, joined by a comma, must contain (any letter case)."""
-    error_query: str | None = "SYST:ERR?"
-    status_register: bool = True
-    """Whether ``*ESR?`` is answered; its power-on bit tells that the instrument restarted and lost its settings."""
-    prepare: tuple[str, ...] = ()
-    """Commands to send after each open."""
-    read_termination: str = "\n"
-    write_termination: str = "\n"
-
-
-def parse_identity(reply: str) -> Identity:
-    """The four comma fields of ``*IDN?`` (IEEE 488.2, 10.14). Raises ValueError when there are fewer than two."""
-    fields = [field.strip().strip('"') for field in reply.split(",")]
-    if len(fields) < 2 or not fields[0]:
-        raise ValueError(f"not an answer to *IDN?: {reply!r}")
-    return Identity(*[*fields, "", ""][:4])
-
-
 def _number(reply: str) -> int | None:
     """The leading integer, which is all that error entries of different makers have in common."""
     found = re.match(r"\s*([+-]?\d+)", reply)
@@ -81,8 +51,9 @@ def _short(text: str) -> str:
 
 
 class Session:
-    """A conversation with the instrument at a VISA ``resource``; opened by the first use, safe with threads and fork.
+    """A conversation with the instrument at ``resource``, a VISA name or whatever its manners open.
 
+    It is opened by the first use, and safe with threads and fork.
     Raises UsageError for a resource name that VISA cannot read, WrongInstrument, InstrumentLost and InstrumentRefused.
     """
 
@@ -96,8 +67,6 @@ class Session:
         """How often the connection was opened; it grows when one was lost in between."""
         self._journal, self._serial, self._manners = journal, serial, manners or Manners()
         self._lock, self._pid = threading.RLock(), os.getpid()
-        self._manager: ResourceManager | None = None
-        self._visa: MessageBasedResource | None = None
         self._line: Line | None = None
         self._identity: Identity | None = None
 
@@ -124,10 +93,15 @@ class Session:
             return self._exchange(message, timeout_s)
 
     def command(self, message: str, *, timeout_s: float | None = None) -> None:
-        """Send a message that is not answered, then read the error queue; raises InstrumentRefused with its entries."""
+        """Send a set and read what the instrument says of it: its acknowledgement, or the entries of its error queue.
+
+        Raises InstrumentRefused with the instrument's own words.
+        """
         with self.transaction():
-            self._exchange(message, timeout_s, answered=False)
-            errors = self.errors()
+            expected = self._manners.acknowledged
+            reply = self._exchange(message, timeout_s, answered=bool(expected))
+            errors = [] if reply.startswith(expected) else [reply]
+            errors += self.errors()
             if errors:
                 raise InstrumentRefused(
                     f"{self.name} to obey {_short(message)!r}", seen="; ".join(errors), where=self.where,
@@ -154,12 +128,9 @@ class Session:
         if self._pid != os.getpid():
             self._forget_parent()
         with self._lock:
-            if self._visa is not None:
-                self._visa.close()
-            self._visa = self._line = None
-            if self._manager is not None:
-                self._manager.close()
-            self._manager = None
+            line, self._line = self._line, None
+            if line is not None:
+                line.close()
 
     def __enter__(self) -> Session:
         return self
@@ -193,41 +164,24 @@ class Session:
             self.command(message)
 
     def _connect(self) -> None:
-        from pyvisa.errors import Error
-        from pyvisa.rname import InvalidResourceName, ResourceName
-
-        from hil.instruments.visa import line_of, private_manager
-
-        try:
-            ResourceName.from_string(self.resource)
-        except InvalidResourceName as error:
-            raise UsageError(
-                f"a VISA resource name for {self.name}", seen=self.resource,
-                next_step="write it like TCPIP::192.0.2.10::5025::SOCKET",
-            ) from error  # fmt: skip
         started_s = now_s()
-        self._manager = self._manager or private_manager()
         try:
-            visa: Any = self._manager.open_resource(self.resource, open_timeout=round(self.timeout_s * 1000))
-            visa.read_termination = self._manners.read_termination
-            visa.write_termination = self._manners.write_termination
-            visa.timeout = self.timeout_s * 1000
-        except (Error, Exception) as error:  # pyvisa-py raises bare Exception, ValueError, RuntimeError, ... here
+            self._line = self._manners.open(self.resource, self.timeout_s, self._manners)
+        except HilError:
+            raise
+        except Exception as error:  # pyvisa-py raises bare Exception, ValueError, RuntimeError, ... here
             raise InstrumentLost(
                 f"to open {self.name}", seen=f"{type(error).__name__}: {error}", where=self.resource,
-                tried=f"for {now_s() - started_s:.1f} s",
-                next_step=_LOOK,
+                tried=f"for {now_s() - started_s:.1f} s", next_step=_LOOK,
             ) from error  # fmt: skip
-        self._visa, self._line = visa, line_of(visa)
         self._note("open", duration_s=round(now_s() - started_s, 6))
 
     def _prove(self) -> None:
         """Prove that this is the instrument of the testbed, and the same as before."""
-        reply = self._exchange("*IDN?", None)
         try:
-            found = parse_identity(reply)
+            found = self._manners.identify(lambda question: self._exchange(question, None))
         except ValueError as error:
-            raise WrongInstrument(f"{self.name} to identify itself", seen=reply, where=self.resource) from error
+            raise WrongInstrument(f"{self.name} to identify itself", seen=str(error), where=self.resource) from error
         wanted = [f"model matching {self._manners.models}"] if self._manners.models else []
         wanted += [f"serial {self._serial}"] if self._serial else []
         right = re.search(self._manners.models, f"{found.vendor},{found.model}", re.IGNORECASE) is not None
@@ -244,16 +198,16 @@ class Session:
     # exchanging
 
     def _exchange(self, message: str, timeout_s: float | None, *, answered: bool = True) -> str:
-        line, visa, started_s, reply = self._line, self._visa, now_s(), ""
-        assert line is not None and visa is not None
+        line, started_s, reply = self._line, now_s(), ""
+        assert line is not None
         try:
             if timeout_s is not None:
-                visa.timeout = timeout_s * 1000
-            line.send((message + self._manners.write_termination).encode("ascii"))
+                line.set_timeout(timeout_s)
+            line.send(message.encode("ascii"))
             if answered:
                 reply = line.receive().decode("ascii").rstrip("\r\n")
             if timeout_s is not None:
-                visa.timeout = self.timeout_s * 1000
+                line.set_timeout(self.timeout_s)
         except BaseException as error:
             self._discard()
             seen = f"{type(error).__name__}: {error}"
@@ -281,14 +235,11 @@ class Session:
 
     def _discard(self) -> None:
         """Drop the connection without a word, so that nothing late on it can be taken for an answer."""
-        if self._visa is None or self._line is None:
-            return
-        self._line.abandon()
-        self._visa.close()
-        self._visa = self._line = None
+        line, self._line = self._line, None
+        if line is not None:
+            line.abandon()
 
     def _forget_parent(self) -> None:
         """In a forked child the connection and the lock are the parent's."""
         self._lock, self._pid = threading.RLock(), os.getpid()
         self._discard()
-        self._manager = None

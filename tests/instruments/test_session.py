@@ -6,6 +6,7 @@ Each of the faults of pyvisa-py and of instruments that the session exists for h
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import pytest
 from misbehaving_peer import Connection, spent
 
 from hil.errors import UsageError
-from hil.instruments.session import InstrumentLost, InstrumentRefused, Manners, WrongInstrument, parse_identity
+from hil.instruments.manners import Manners, scpi_identity
+from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 
 IDLE_CPU_S = 0.05
 """Processor time that waiting for 0.4 s may cost; a spin costs all 0.4 s."""
@@ -443,8 +445,8 @@ def test_every_message_is_on_the_journal(peer, session, records):
 @pytest.mark.parametrize("reply", ["", "OK", ",,,", "no commas at all"])
 def test_identity_needs_vendor_and_model(reply):
     """Something that is not four fields by comma is not an identity."""
-    with pytest.raises(ValueError, match="IDN"):
-        parse_identity(reply)
+    with pytest.raises(ValueError, match=f"^{re.escape(reply)}$"):
+        scpi_identity(lambda _question: reply)
 
 
 def test_pyvisa_is_loaded_when_used():

@@ -47,7 +47,7 @@ class InstrumentLab:
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.ends = Ends()
-        self._more: list[InstrumentServer] = []
+        self._more: list[InstrumentServer[Any]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -66,7 +66,7 @@ class InstrumentLab:
 
         return self.run(on_loop())
 
-    def serve(self, server: InstrumentServer) -> str:
+    def serve(self, server: InstrumentServer[Any]) -> str:
         """Start one more server beside those of the bench; its VISA resource name."""
         self.run(server.start())
         self._more.append(server)

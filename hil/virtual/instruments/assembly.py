@@ -44,7 +44,7 @@ class Instruments:
 
     def __init__(self, bench: VirtualBench) -> None:
         self._bench = bench
-        self.servers: dict[str, InstrumentServer] = {}
+        self.servers: dict[str, InstrumentServer[ScpiDevice]] = {}
 
     async def start(self) -> dict[str, Instrument]:
         described: dict[str, Instrument] = {}
@@ -106,7 +106,7 @@ def _meter(machine: MachinePort, faults: Fault) -> Built:
     return meter, _entry("meter", "yokogawa-wt300", meter, "1", None)
 
 
-_SPEAKS: dict[str, type[InstrumentServer]] = {
+_SPEAKS: dict[str, type[InstrumentServer[ScpiDevice]]] = {
     "outlet": Vxi11Server, "slot": SocketServer, "meter": HislipServer, "button": Vxi11Server, "cable": SocketServer,
 }  # fmt: skip
 _BUILD: dict[str, Callable[[MachinePort, Fault], Built]] = {

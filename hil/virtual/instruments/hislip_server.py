@@ -48,7 +48,7 @@ class _Fatal(Exception):
     """A mistake after which IVI-6.1 ends the connection; carries its code (table 6)."""
 
 
-class HislipServer(InstrumentServer):
+class HislipServer(InstrumentServer[ScpiDevice]):
     """Synchronous mode. Answers carry the number of the message they belong to, so a late one is known as late."""
 
     def __init__(self, device: ScpiDevice) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from hil.virtual.faults import Fault
 from hil.virtual.instruments.device import Call, Handler, ScpiDevice
@@ -28,22 +29,33 @@ def _nothing(_on: bool) -> None:
     """A channel with no wire on it."""
 
 
+class Coil(Protocol):
+    """Who drives a relay, and may have to tell when it has moved."""
+
+    def start_operation(self) -> None: ...
+
+    def end_operation(self) -> None: ...
+
+
 class Relay:
     """A coil that is told, and a contact that follows after ``move_s`` where a fault lets it."""
 
-    def __init__(self, wiring: Wiring, faults: Fault, unit: ScpiDevice) -> None:
+    def __init__(self, wiring: Wiring, faults: Fault, unit: Coil) -> None:
         self._wiring, self._faults, self._unit = wiring, faults, unit
         self.told = self.contact = wiring.on
         self.cycles = 0
         self.welded = False
 
-    def set(self, on: bool) -> None:
+    def set(self, on: bool, move_s: float | None = None) -> None:
+        """``move_s`` for contacts whose time can be set; else the wiring's."""
         if on is self.told:
             return
         self.told = on
         self.cycles += 1
         self._unit.start_operation()
-        asyncio.get_running_loop().call_later(self._wiring.move_s, self._moved, on)
+        asyncio.get_running_loop().call_later(
+            self._wiring.move_s if move_s is None else move_s, self._moved, on
+        )
 
     def _moved(self, on: bool) -> None:
         reached = self.contact if self.welded else self._faults.relay_on(on, instrument=self._wiring.name)

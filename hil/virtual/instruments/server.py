@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Generic, Protocol, TypeVar
 
 from hil.virtual.instruments.device import ScpiDevice
 from hil.virtual.instruments.grammar import ScpiError
@@ -44,10 +45,23 @@ class Habits:
         self.thawed.set()
 
 
-class InstrumentServer(ABC):
+class Device(Protocol):
+    """What a server serves."""
+
+    async def execute(self, message: str) -> str | None:
+        """Run one message; its answer, or None when there is none."""
+
+    def restart(self) -> None:
+        """Lose power for a moment."""
+
+
+D = TypeVar("D", bound=Device)
+
+
+class InstrumentServer(ABC, Generic[D]):
     """One device behind an ephemeral loopback port. What it is sent while frozen it keeps, and acts on when thawed."""
 
-    def __init__(self, device: ScpiDevice) -> None:
+    def __init__(self, device: D) -> None:
         self.device, self.habits = device, Habits()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -128,7 +142,7 @@ class InstrumentServer(ABC):
             self.habits.thawed.clear()
 
 
-class SocketServer(InstrumentServer):
+class SocketServer(InstrumentServer[ScpiDevice]):
     """SCPI over a plain TCP socket: a line in, a line out."""
 
     @property

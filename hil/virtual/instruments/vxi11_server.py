@@ -62,7 +62,7 @@ def _opaque(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data + bytes(-len(data) % 4)
 
 
-class Vxi11Server(InstrumentServer):
+class Vxi11Server(InstrumentServer[ScpiDevice]):
     """The core channel. The abort and interrupt channels are not offered."""
 
     def __init__(self, device: ScpiDevice) -> None:

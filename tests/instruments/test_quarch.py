@@ -1,0 +1,132 @@
+"""The client of Quarch modules against the virtual module and against peers that break the framing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from misbehaving_peer import spent
+
+from hil.errors import BenchError
+from hil.instruments import Slot, Switch, open_instrument
+from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
+from hil.testbed.model import Instrument
+from hil.virtual.faults import Fault
+from hil.virtual.instruments.quarch_server import QuarchServer, Torridon
+from hil.virtual.instruments.relay import Wiring
+from hil.virtual.instruments.server import Mishap
+
+
+def framed(text):
+    return len(text).to_bytes(2, "little") + text
+
+
+@pytest.fixture
+def server(lab):
+    wiring = Wiring("slot", 1, lambda on: lab.ends.done.append((on, time.monotonic())), on=True, move_s=0.0)
+    server = QuarchServer(Torridon("QTL1688-02-017", wiring=wiring, faults=Fault()))
+    lab.serve(server)
+    return server
+
+
+@pytest.fixture
+def slot(server, journal, tmp_path):
+    opened = []
+
+    def open_slot(family="quarch-at-once", **changes):
+        spec = Instrument(role="slot", family=family, resource=server.resource, serial="QTL1688-02-017", timeout_s=0.4)
+        opened.append(open_instrument("slot", spec.model_copy(update=changes), journal, state_dir=tmp_path))
+        return opened[-1]
+
+    yield open_slot
+    for one in opened:
+        one.close()
+
+
+def test_pull_and_plug(lab, slot):
+    """The module is known by part and serial number, and its pins follow."""
+    slot = slot()
+    assert isinstance(slot, Slot)
+    assert str(slot.identity) == "Quarch, QTL1688-02 PCIe Card Module, serial QTL1688-02-017"
+    slot.pull(witness=lambda: bool(lab.ends.done))
+    assert slot.state() is Switch.OFF
+    slot.plug(witness=lambda: len(lab.ends.done) == 2)
+    assert [on for on, _ in lab.ends.done] == [False, True]
+
+
+@pytest.mark.parametrize(("family", "least_s", "most_s"), [("quarch-at-once", 0, 0.015), ("quarch-hand", 0.02, 0.1)])
+def test_profile_of_the_pull(lab, slot, family, least_s, most_s):
+    """All pins at once is a surprise removal; the default staggers them as a hand does."""
+    slot = slot(family)
+    slot.state()
+    started = time.monotonic()
+    slot.pull(witness=lambda: bool(lab.ends.done))
+    assert least_s <= lab.ends.done[0][1] - started <= most_s
+
+
+def test_wrong_serial(slot):
+    """Another module under the address is refused before anything is pulled."""
+    with pytest.raises(WrongInstrument, match="1688-02-017"):
+        slot(serial="QTL1688-02-099")
+
+
+def test_refusal_is_in_the_answer(slot):
+    """There is no error queue: the answer to the command itself says that it failed."""
+    with pytest.raises(InstrumentRefused, match="FAIL"):
+        slot()._contact._session.command("source:1:delay 5000")
+
+
+def test_long_commands_keep_their_frame(slot):
+    """Commands of 128 bytes and more are framed right; the vendor's client breaks there."""
+    with pytest.raises(InstrumentRefused, match="not recognised"):
+        slot()._contact._session.command("run:power up" + " " * 300 + "x")
+
+
+@pytest.mark.parametrize("mishap", [Mishap.SILENT, Mishap.HALF])
+def test_silent_module_does_not_block(lab, server, slot, mishap):
+    """A module that stops answering costs the deadline, idle; the vendor's client blocks for ever, or spins."""
+    slot = slot()
+    session = slot._contact._session
+    lab.call(lambda: server.habits.mishaps.append(mishap))
+    with spent() as cost, pytest.raises(InstrumentLost):
+        session.query("run:power?")
+    assert cost.wall_s < 0.8
+    assert cost.cpu_s < 0.1
+    assert session.query("run:power?") == "PLUGGED"
+
+
+def test_pull_is_not_repeated(lab, server, slot):
+    """REST retries pull twice; here a pull whose answer was lost is an error, made once."""
+    slot = slot()
+    lab.call(lambda: server.habits.mishaps.extend([Mishap.PASS, Mishap.RST]))
+    with pytest.raises(BenchError, match="not known"):
+        slot.pull()
+    time.sleep(0.05)
+    assert [on for on, _ in lab.ends.done] == [False]
+
+
+def test_answer_in_several_frames(peer, journal, tmp_path):
+    """Some answers come in more than one frame; the prompt ends them."""
+
+    def serve(connection):
+        read = connection.sock.makefile("rb")
+        while head := read.read(2):
+            command = read.read(int.from_bytes(head, "little")).strip()
+            answer = {b"*idn?": b"Part#: QTL1", b"*serial?": b"QTL1-1", b"run:power?": b"PLUGGED"}[command]
+            connection.send(framed(answer[:4]) + framed(answer[4:] + b"\r\n>"))
+
+    spec = Instrument(role="slot", family="quarch", resource=f"127.0.0.1:{peer(serve).port}")
+    slot = open_instrument("slot", spec, journal, state_dir=tmp_path)
+    assert slot.state() is Switch.ON
+    slot.close()
+
+
+def test_not_a_quarch(peer, journal):
+    """Something else on the port is not mistaken for a module."""
+
+    def web(connection):
+        connection.send(framed(b"HTTP/1.1 400\r\n>"))
+
+    spec = Instrument(role="slot", family="quarch", resource=f"127.0.0.1:{peer(web).port}", timeout_s=0.3)
+    with pytest.raises(WrongInstrument, match="HTTP"):
+        open_instrument("slot", spec, journal)
