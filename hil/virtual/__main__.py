@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -48,6 +49,8 @@ async def _serve(described: Testbed, state_dir: Path) -> int:
     finally:
         if bench:
             await bench.close()
+        if over.is_set():  # whoever began this bench may be dead; one that failed leaves its log to be read
+            shutil.rmtree(state_dir, ignore_errors=True)
     return 0
 
 

@@ -30,8 +30,12 @@ class Lab:
     The bench reads the pipe that this object holds: it ends when the pipe does, however this process dies.
     """
 
-    def __init__(self, testbed: Testbed, state_dir: Path, journal: Journal) -> None:
+    def __init__(
+        self, testbed: Testbed, state_dir: Path, journal: Journal, *, end_timeout_s: float = END_TIMEOUT_S
+    ) -> None:
         self._testbed, self._state_dir, self._journal = testbed, state_dir, journal
+        self._end_timeout_s = end_timeout_s
+        self.pid = 0
         self.missing: Mapping[str, str] = {}
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,7 +51,7 @@ class Lab:
         except BaseException:
             self._end()
             raise
-        self.missing = answer["missing"]
+        self.missing, self.pid = answer["missing"], answer["pid"]
         self._journal.event("step", "virtual bench is up", pid=answer["pid"], missing=self.missing)
         return Testbed.model_validate(answer["testbed"])
 
@@ -108,7 +112,7 @@ class Lab:
                 self._journal.event("observation", "the virtual bench had ended before it was told to")
             for force in (process.terminate, process.kill):
                 try:
-                    process.wait(END_TIMEOUT_S)
+                    process.wait(self._end_timeout_s)
                 except subprocess.TimeoutExpired:
                     force()
             process.wait()
