@@ -1,5 +1,6 @@
 """How we speak with Windows: SSH sessions, PowerShell remoting, transfer of files."""
 
+from hil.remote.command import Command, Pipeline
 from hil.remote.errors import (
     CommandTimeout,
     ConnectionLost,
@@ -10,7 +11,7 @@ from hil.remote.errors import (
     SshUnreachable,
 )
 from hil.remote.objects import PSEnum, PSObject
-from hil.remote.psrp import Command, Pipeline, PowerShell, Result
+from hil.remote.psrp import PowerShell, Result
 from hil.remote.ssh import Completed, SshSession, host_key_offered
 from hil.remote.transfer import download, upload
 

@@ -12,7 +12,8 @@ from psrpcore.types import ErrorCategory, PSInvocationState, PSRPMessageType
 
 from hil.clock import Deadline
 from hil.errors import BenchError
-from hil.remote.clixml_writer import Call, create_pipeline, serialize
+from hil.remote.clixml_writer import create_pipeline, serialize
+from hil.remote.command import Command, Pipeline
 from hil.remote.errors import CommandTimeout, ConnectionLost, ErrorDetail, PowerShellError
 from hil.remote.far_end import START, SUBSYSTEM
 from hil.remote.objects import PSEnum, PSObject
@@ -24,46 +25,6 @@ if TYPE_CHECKING:
 
 OPEN_TIMEOUT_S = 60.0
 """Two processes and a compiler start behind the 5.1 stub, on a machine that has just booted."""
-
-
-class Command:
-    """A cmdlet and its arguments: ``Command("Get-NetAdapter", Name="Ethernet 2", Physical=True)``.
-
-    Values are sent as objects, never as text, so there is nothing to quote. True alone is a switch that is given.
-    """
-
-    def __init__(self, name: str, *arguments: object, **parameters: object) -> None:
-        self.name, self.arguments, self.parameters = name, arguments, parameters
-
-    @property
-    def commands(self) -> tuple[Command, ...]:
-        return (self,)
-
-    def __or__(self, other: Command | Pipeline) -> Pipeline:
-        return Pipeline((*self.commands, *other.commands))
-
-    def __str__(self) -> str:
-        """As a person would type it; for messages only."""
-        given = [repr(value) for value in self.arguments]
-        given += [f"-{name}" if value is True else f"-{name} {value!r}" for name, value in self.parameters.items()]
-        return " ".join([self.name, *given])
-
-    @property
-    def call(self) -> Call:
-        return self.name, [*((None, value) for value in self.arguments), *self.parameters.items()]
-
-
-class Pipeline:
-    """Commands joined by pipes."""
-
-    def __init__(self, commands: tuple[Command, ...]) -> None:
-        self.commands = commands
-
-    def __or__(self, other: Command | Pipeline) -> Pipeline:
-        return Pipeline((*self.commands, *other.commands))
-
-    def __str__(self) -> str:
-        return " | ".join(map(str, self.commands))
 
 
 class Result(list[Any]):
@@ -293,7 +254,7 @@ def _message(record: Any, name: str) -> str:
 
 
 def _detail(record: PSObject) -> ErrorDetail:
-    """MS-PSRP 2.2.3.15; the members are flat when sent as a record, nested inside a pipeline's state."""
+    """An ErrorRecord, which travels with its members flattened (MS-PSRP 2.2.3.15)."""
     exception = record.get("Exception")
     thrown = exception if isinstance(exception, PSObject) else PSObject()
     category = record.get("ErrorCategory_Category", 0)

@@ -233,6 +233,8 @@ class Runspace:
         self._pool.receive_data(payload)
         while self._pool.next_event() is not None:
             continue
+        if self._pool.state == RunspacePoolState.Broken:
+            raise RunspaceEnded(f"the runspace pool broke: {self.complaint()}")
 
     def _on_job_message(self, job: Job, message: Message) -> None:
         kind = PSRPMessageType(message.kind)

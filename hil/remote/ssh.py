@@ -185,8 +185,6 @@ class SshSession:
         try:
             with watchdog.guard(timeout_s, what) if watchdog is not None else nullcontext():
                 yield
-        except CommandTimeout:
-            raise
         except _LOST as error:
             if self.connected and isinstance(error, paramiko.SSHException):
                 raise BenchError(what, seen=f"the SSH server says: {error}", where=self.where) from error

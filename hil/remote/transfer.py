@@ -13,6 +13,7 @@ from typing import IO, Protocol
 import paramiko
 
 from hil.errors import BenchError, UsageError
+from hil.remote.errors import CommandTimeout
 from hil.remote.ssh import GRACE_S, SshSession
 
 _BLOCK = 1 << 20
@@ -89,8 +90,15 @@ def _sftp(session: SshSession, what: str, timeout_s: float) -> Iterator[paramiko
             channel.settimeout(timeout_s)
             channel.invoke_subsystem("sftp")
             yield paramiko.SFTPClient(channel)
-        except PermissionError as error:
-            raise BenchError(what, seen=f"refused: {error}", where=session.where) from error
+        except TimeoutError as error:
+            raise CommandTimeout(what, seen=f"no answer for {timeout_s:g} s", where=session.where) from error
+        except OSError as error:
+            if not session.connected:
+                raise
+            raise BenchError(
+                what, seen=f"the machine refuses: {error}", where=session.where,
+                next_step="see whether the file is in use, the path is right, and the disk has space",
+            ) from error  # fmt: skip
         finally:
             channel.close()
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from hil.virtual.conversion import convert, type_name
-from hil.virtual.powershell import Cmdlet, CmdletError, Param, PSRecord, SwitchMark
+from hil.virtual.binding_errors import ambiguous, binding_error, transformation_error
+from hil.virtual.conversion import convert
+from hil.virtual.powershell import Cmdlet, Param, PSRecord, SwitchMark
 
-BINDING_EXCEPTION = "System.Management.Automation.ParameterBindingException"
 ACTIONS = ("SilentlyContinue", "Stop", "Continue", "Inquire", "Ignore", "Suspend", "Break")
 
 Argument = tuple[str | None, object]
@@ -124,7 +124,7 @@ def bind(cmdlet: Cmdlet, arguments: Sequence[Argument], *, piped: bool) -> Bound
             continue
         parameter = _find(cmdlet, own, common, name)
         if parameter.name in given or parameter.name in preferences:
-            raise _error(
+            raise binding_error(
                 cmdlet, "ParameterAlreadyBound", f"Cannot bind parameter because parameter '{parameter.name}' is "
                 "specified more than once. To provide multiple values to parameters that can accept multiple values, "
                 'use the array syntax. For example, "-parameter value1,value2,value3".',
@@ -162,7 +162,7 @@ def bind_input(cmdlet: Cmdlet, bound: Bound, objects: Sequence[object]) -> dict[
                 collected.setdefault(parameter.name, []).extend(several)
                 taken = True
         if bound.from_pipeline and not taken:
-            raise _error(
+            raise binding_error(
                 cmdlet, "InputObjectNotBound", "The input object cannot be bound to any parameters for the command "
                 "either because the command does not take pipeline input or the input and its properties do not match "
                 "any of the parameters that take pipeline input.", target=item,
@@ -195,12 +195,12 @@ def _find(cmdlet: Cmdlet, own: Iterable[Parameter], common: Iterable[Parameter],
     ]  # fmt: skip
     if len(starting) > 1:
         names = " ".join(f"-{p.name}" for p in starting)
-        raise _error(
+        raise binding_error(
             cmdlet, "AmbiguousParameter", f"Parameter cannot be processed because the parameter name '{given}' is "
             f"ambiguous. Possible matches include: {names}.",
         )  # fmt: skip
     if not starting or not wanted:
-        raise _error(
+        raise binding_error(
             cmdlet, "NamedParameterNotFound", f"A parameter cannot be found that matches parameter name '{given}'."
         )
     return starting[0]
@@ -215,16 +215,16 @@ def _value(cmdlet: Cmdlet, parameter: Parameter, value: object) -> object:
     if parameter.switch:
         if value is None or isinstance(value, bool | int):
             return bool(value)
-        raise _transformation_error(cmdlet, parameter, f'Cannot convert value "{value}" to type "System.Boolean".')
+        raise transformation_error(cmdlet, parameter.name, f'Cannot convert value "{value}" to type "System.Boolean".')
     if value is None and parameter.meta.mandatory:
-        raise _error(
+        raise binding_error(
             cmdlet, "ParameterArgumentValidationErrorNullNotAllowed", f"Cannot bind argument to parameter "
             f"'{parameter.name}' because it is null.", category="InvalidData",
         )  # fmt: skip
     try:
         converted = convert(value, parameter.hint)
     except ValueError as error:
-        raise _transformation_error(cmdlet, parameter, str(error)) from error
+        raise transformation_error(cmdlet, parameter.name, str(error)) from error
     return _one_of(cmdlet, parameter, converted) if parameter.meta.choices else converted
 
 
@@ -236,7 +236,7 @@ def _one_of(cmdlet: Cmdlet, parameter: Parameter, value: object) -> object:
     for choice in parameter.meta.choices:
         if choice.lower() == str(value).lower():
             return choice
-    raise _error(
+    raise binding_error(
         cmdlet, "ParameterArgumentValidationError", f"Cannot validate argument on parameter '{parameter.name}'. The "
         f'argument "{value}" does not belong to the set "{",".join(parameter.meta.choices)}" specified by the '
         "ValidateSet attribute. Supply an argument that is in the set and then try the command again.",
@@ -250,7 +250,7 @@ def _candidate_sets(cmdlet: Cmdlet, own: Sequence[Parameter], given: Mapping[str
     names.sort(key=lambda name: name != cmdlet.default_set)
     fitting = [name for name in names if all(p.in_set(name) for p in own if p.name in given)]
     if not fitting:
-        raise _ambiguous(cmdlet)
+        raise ambiguous(cmdlet)
     return fitting
 
 
@@ -267,7 +267,7 @@ def _bind_positions(
     for value, slot in zip(values, slots, strict=False):
         given[slot.name] = _value(cmdlet, slot, value)
     if len(values) > len(slots):
-        raise _error(
+        raise binding_error(
             cmdlet, "PositionalParameterNotFound",
             f"A positional parameter cannot be found that accepts argument '{values[len(slots)]}'.",
         )  # fmt: skip
@@ -290,7 +290,7 @@ def _choose_set(
         return whole[0]
     named = [name for name in whole if any(name in p.sets for p in own if p.name in given)]
     if len(named) != 1:
-        raise _ambiguous(cmdlet)
+        raise ambiguous(cmdlet)
     return named[0]
 
 
@@ -301,40 +301,7 @@ def _check_mandatory(
         p.name for p in own if p.meta.mandatory and p.in_set(chosen) and p.name not in given and p not in piped
     ]  # fmt: skip
     if missing:
-        raise _error(
+        raise binding_error(
             cmdlet, "MissingMandatoryParameter",
             f"Cannot process command because of one or more missing mandatory parameters: {' '.join(missing)}.",
         )  # fmt: skip
-
-
-def _ambiguous(cmdlet: Cmdlet) -> CmdletError:
-    return _error(
-        cmdlet, "AmbiguousParameterSet", "Parameter set cannot be resolved using the specified named parameters. "
-        "One or more parameters issued cannot be used together or an insufficient number of parameters were provided.",
-    )  # fmt: skip
-
-
-def _transformation_error(cmdlet: Cmdlet, parameter: Parameter, why: str) -> CmdletError:
-    """A script function converts by an attribute, a binary cmdlet in the binder: two ids for one mistake."""
-    if cmdlet.error_suffix == cmdlet.name:
-        return _error(
-            cmdlet, "ParameterArgumentTransformationError",
-            f"Cannot process argument transformation on parameter '{parameter.name}'. {why}", category="InvalidData",
-            exception="System.Management.Automation.ParameterBindingArgumentTransformationException",
-        )  # fmt: skip
-    return _error(cmdlet, "CannotConvertArgumentNoMessage", f"Cannot bind parameter '{parameter.name}'. {why}")
-
-
-def _error(
-    cmdlet: Cmdlet, error_id: str, message: str, *, category: str = "InvalidArgument", target: object = None,
-    exception: str = BINDING_EXCEPTION,
-) -> CmdletError:  # fmt: skip
-    return CmdletError(
-        message, error_id=f"{error_id},{cmdlet.error_suffix}", category=category, target=target, terminating=True,
-        exception=exception,
-    )  # fmt: skip
-
-
-def syntax_of(cmdlet: Cmdlet) -> str:
-    """One line as Get-Command -Syntax would give it, for messages of the bench."""
-    return " ".join([cmdlet.name, *(f"[-{p.name} <{type_name(p.hint)}>]" for p in parameters_of(cmdlet))])

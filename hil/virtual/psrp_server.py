@@ -12,9 +12,8 @@ import binascii
 import itertools
 import logging
 import struct
-import traceback
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -23,34 +22,20 @@ from psrpcore import (
     EndOfPipelineInputEvent,
     GetAvailableRunspacesEvent,
     PipelineInputEvent,
-    PowerShell,
     PSRPCoreError,
     PSRPEvent,
     PSRPPayload,
     ResetRunspaceStateEvent,
-    ServerPipeline,
     ServerRunspacePool,
     SetMaxRunspacesEvent,
     SetMinRunspacesEvent,
     StreamType,
 )
-from psrpcore.types import (
-    ErrorCategory,
-    ErrorCategoryInfo,
-    ErrorRecord,
-    NETException,
-    PipelineState,
-    ProgressRecordType,
-    PSInvocationState,
-    PSRPMessageType,
-    PSVersion,
-    RunspacePoolState,
-)
+from psrpcore.types import PSRPMessageType, PSVersion, RunspacePoolState
 
-from hil.virtual.clixml import from_remote, serialize
-from hil.virtual.conversion import text, type_name
-from hil.virtual.pipeline import Invocation, run_statement
-from hil.virtual.powershell import CmdletError, PowerShellHost, Progress, Runspace
+from hil.virtual.clixml import from_remote
+from hil.virtual.powershell import PowerShellHost, Runspace
+from hil.virtual.psrp_job import Job
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +53,11 @@ class ProtocolFault(Exception):
     """The client broke the protocol; PowerShell's server process ends with exit code 4000 then."""
 
 
-_FAULTS = (ProtocolFault, PSRPCoreError, ElementTree.ParseError, binascii.Error, struct.error, ValueError)
+_FAULTS = (
+    ProtocolFault, PSRPCoreError, ElementTree.ParseError, binascii.Error, struct.error,
+    ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError,
+)  # fmt: skip
+"""Ours first; then what psrpcore lets through when a message is not what it says it is."""
 
 
 class PsrpServer:
@@ -84,7 +73,7 @@ class PsrpServer:
         ended: Callable[[int], None],
         ran: Callable[[], None] = lambda: None,
     ) -> None:
-        self._write, self._ended, self.ran = write, ended, ran
+        self._write, self._ended, self._ran = write, ended, ran
         self.pool = ServerRunspacePool({"PSVersionTable": _version_table(host)})
         self.runspace = Runspace(host)
         self.turn = asyncio.Semaphore(1)
@@ -168,7 +157,7 @@ class PsrpServer:
         self.stop()
 
     def _acknowledge(self, tag: str, target: uuid.UUID) -> None:
-        self._write(f"<{tag} PSGuid='{target}' />".encode() + _EOL)
+        self._put(f"<{tag} PSGuid='{target}' />".encode())
 
     # messages
 
@@ -183,6 +172,11 @@ class PsrpServer:
             self.pool.runspace_availability_response(event.ci, 0 if self.turn.locked() else 1)
         elif isinstance(event, SetMaxRunspacesEvent | SetMinRunspacesEvent | ResetRunspaceStateEvent):
             self.pool.runspace_availability_response(event.ci, True)
+
+    def finished(self) -> None:
+        """A pipeline came to its end."""
+        if self._open:
+            self._ran()
 
     def flush(self) -> None:
         """Send what psrpcore has queued."""
@@ -203,7 +197,11 @@ class PsrpServer:
     def _send(self, data: bytes, target: uuid.UUID, stream: StreamType = StreamType.default) -> None:
         name = b"Default" if stream == StreamType.default else b"PromptResponse"
         start = b"<Data Stream='%s' PSGuid='%s'>" % (name, str(target).encode())
-        self._write(start + base64.b64encode(data) + b"</Data>" + _EOL)
+        self._put(start + base64.b64encode(data) + b"</Data>")
+
+    def _put(self, line: bytes) -> None:
+        if self._open:
+            self._write(line + _EOL)
 
 
 def _version_table(host: PowerShellHost) -> dict[str, object]:
@@ -212,115 +210,3 @@ def _version_table(host: PowerShellHost) -> dict[str, object]:
         "PSVersion": PSVersion(host.version), "PSEdition": edition,
         "OS": f"Microsoft Windows 10.0.{host.windows_build}", "Platform": "Win32NT",
     }  # fmt: skip
-
-
-class Job:
-    """One pipeline: created by Command, started by its first message, stopped by Signal, gone with Close.
-
-    It is also the streams that its commands write to.
-    """
-
-    def __init__(self, server: PsrpServer, pipeline_id: uuid.UUID) -> None:
-        self._server, self._id = server, pipeline_id
-        self._pipeline = ServerPipeline(server.pool, pipeline_id)
-        self.input: asyncio.Queue[tuple[object] | None] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self, powershell: PowerShell) -> None:
-        self._pipeline.state = PSInvocationState.Running
-        self._task = asyncio.get_running_loop().create_task(self._run(powershell))
-
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def close(self) -> None:
-        self.cancel()
-        if self._pipeline.state == PSInvocationState.Running:
-            self._pipeline.state = PSInvocationState.Stopped
-        self._pipeline.close()
-
-    async def _run(self, powershell: PowerShell) -> None:
-        try:
-            async with self._server.turn:
-                for statement in _statements(powershell):
-                    source = None if powershell.no_input else self._input()
-                    async for item in run_statement(statement, self._server.runspace, self, source):
-                        self._server.send_output(self._id, serialize(item))
-            self._pipeline.complete()
-        except asyncio.CancelledError:
-            if self._pipeline.state == PSInvocationState.Running:
-                self._pipeline.stop()
-        except CmdletError as error:
-            self._fail(error)
-        except Exception as error:
-            log.exception("defect of the virtual bench in %s", powershell.commands)
-            text = "".join(traceback.format_exception(error))
-            self._fail(CmdletError(text, error_id="VirtualBenchDefect", category="InvalidOperation"))
-        self._server.flush()
-        self._server.ran()
-
-    async def _input(self) -> AsyncIterator[object]:
-        while (item := await self.input.get()) is not None:
-            yield item[0]
-
-    def _fail(self, error: CmdletError) -> None:
-        state = PipelineState(PipelineState=int(PSInvocationState.Failed))
-        state.ExceptionAsErrorRecord = _error_record(error)
-        self._pipeline.prepare_message(state)
-        self._pipeline.state = PSInvocationState.Failed
-
-    # streams
-
-    def error(self, error: CmdletError) -> None:
-        self._pipeline.prepare_message(_error_record(error), message_type=PSRPMessageType.ErrorRecord)
-        self._server.flush()
-
-    def warning(self, message: str) -> None:
-        self._pipeline.write_warning(message)
-
-    def verbose(self, message: str) -> None:
-        self._pipeline.write_verbose(message)
-
-    def debug(self, message: str) -> None:
-        self._pipeline.write_debug(message)
-
-    def information(self, data: object, source: str) -> None:
-        self._pipeline.write_information(data, source, computer="HIL-VM", user="hil", process_id=1, native_thread_id=1)
-
-    def progress(self, progress: Progress) -> None:
-        kind = ProgressRecordType.Completed if progress.completed else ProgressRecordType.Processing
-        self._pipeline.write_progress(
-            progress.activity, 0, progress.status, percent_complete=progress.percent, record_type=kind
-        )
-
-
-def _statements(powershell: PowerShell) -> Iterator[list[Invocation]]:
-    statement: list[Invocation] = []
-    for command in powershell.commands:
-        arguments = tuple((name and str(name), from_remote(value)) for name, value in command.parameters)
-        statement.append(Invocation(str(command.command_text), arguments, bool(command.is_script)))
-        if command.end_of_statement:
-            yield statement
-            statement = []
-    if statement:
-        yield statement
-
-
-def _error_record(error: CmdletError) -> ErrorRecord:
-    exception = NETException(Message=error.message)
-    exception.PSObject.type_names = [error.exception, "System.Exception", "System.Object"]
-    record = ErrorRecord(
-        Exception=exception,
-        CategoryInfo=ErrorCategoryInfo(
-            Category=ErrorCategory[error.category],
-            Activity=error.error_id.rpartition(",")[2],
-            Reason=error.exception.rpartition(".")[2],
-            TargetName=text(error.target),
-            TargetType="" if error.target is None else type_name(type(error.target)).rpartition(".")[2],
-        ),
-        TargetObject=text(error.target) or None,
-        FullyQualifiedErrorId=error.error_id,
-    )
-    record.serialize_extended_info = False
-    return record

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import itertools
 import logging
 import re
@@ -18,10 +17,11 @@ import struct
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import asyncssh
 
+from hil.virtual.gate import Gate, bound
 from hil.virtual.powershell import PowerShellHost
 from hil.virtual.psrp_server import PsrpServer
 
@@ -75,7 +75,7 @@ class SshServer:
         self.host, self.faults = host, faults
         self.command_count = 0
         self.port = 0
-        self._gates: set[_Gate] = set()
+        self._gates: set[Gate] = set()
         self._stalled = False
         self._accepting: asyncio.Task[None] | None = None
         self._listener: socket.socket | None = None
@@ -84,7 +84,7 @@ class SshServer:
 
     async def start(self) -> int:
         """Listen on loopback; returns the port, which stays the same after ``listen_again``."""
-        self._reserved = _bound(0)  # bound for good, so that nobody takes the port while the machine is off
+        self._reserved = bound(0)  # bound for good, so that nobody takes the port while the machine is off
         self.port = self._reserved.getsockname()[1]
         await self.listen_again()
         return self.port
@@ -93,7 +93,7 @@ class SshServer:
         """The machine booted: accept connections on the same port."""
         self._stalled = False
         if self._listener is None:
-            self._listener = _bound(self.port)
+            self._listener = bound(self.port)
             self._listener.listen(64)
         self._accept()
 
@@ -128,22 +128,28 @@ class SshServer:
             self._reserved.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def running(self, task: asyncio.Task[None] | None) -> None:
+        """A task that power loss ends."""
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
     def ran_a_command(self) -> None:
         """Count it, and fall silent when a fault says so."""
         self.command_count += 1
         if self.faults.ssh_stalls(False, command_count=self.command_count):
             self.stall()
 
-    def opened(self, connection: asyncssh.SSHServerConnection) -> _Gate:
+    def opened(self, connection: asyncssh.SSHServerConnection) -> Gate:
         """A connection began: put the gate between it and its socket."""
-        gate = _Gate(connection._transport)
+        gate = Gate(connection._transport)
         connection._transport = gate  # type: ignore[assignment] # asyncssh has no public place to freeze a connection
         self._gates.add(gate)
         if self._stalled:
             gate.freeze()
         return gate
 
-    def closed(self, gate: _Gate) -> None:
+    def closed(self, gate: Gate) -> None:
         self._gates.discard(gate)
 
     def _accept(self) -> None:
@@ -163,9 +169,7 @@ class SshServer:
         assert self._listener is not None
         while True:
             connected, _ = await asyncio.get_running_loop().sock_accept(self._listener)
-            task = asyncio.get_running_loop().create_task(self._greet(connected, options))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.running(asyncio.get_running_loop().create_task(self._greet(connected, options)))
 
     async def _greet(self, connected: socket.socket, options: asyncssh.SSHServerConnectionOptions) -> None:
         try:
@@ -174,60 +178,12 @@ class SshServer:
             log.info("SSH client did not get in: %s", error)
 
 
-def _bound(port: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.setblocking(False)
-    made.bind(("127.0.0.1", port))
-    return made
-
-
-class _Gate:
-    """A transport that can be frozen: what comes stays in the kernel's buffer, what goes waits here."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self._frozen = False
-        self._waiting = bytearray()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if self._frozen:
-            self._waiting += data
-        else:
-            self._transport.write(data)
-
-    def freeze(self) -> None:
-        if not self._frozen:
-            self._frozen = True
-            with contextlib.suppress(RuntimeError):  # it is closing
-                self._transport.pause_reading()
-
-    def thaw(self) -> None:
-        if self._frozen:
-            self._frozen = False
-            self._transport.write(bytes(self._waiting))
-            self._waiting.clear()
-            with contextlib.suppress(RuntimeError):
-                self._transport.resume_reading()
-
-    def reset(self) -> None:
-        """Drop the connection with RST."""
-        with contextlib.suppress(OSError):  # the client was faster
-            self._transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-        self._transport.abort()
-
-
 class _Connection(asyncssh.SSHServer):
     """One client: logon by key, and its sessions."""
 
     def __init__(self, server: SshServer) -> None:
         self._server = server
-        self._gate: _Gate | None = None
+        self._gate: Gate | None = None
         self.sessions = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -300,6 +256,7 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
         super().connection_lost(exc)
 
     async def _execute(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self._server.running(asyncio.current_task())
         try:
             code = await self._server.host.execute(process.command or "", process.stdin, process.stdout, process.stderr)
         except (asyncssh.Error, OSError, ConnectionError) as error:

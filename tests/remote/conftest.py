@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from ssh_machine import SshMachine
 
 from hil.remote import PowerShell, SshSession
+
+hypothesis.settings.register_profile("busy computer", deadline=None)
+hypothesis.settings.load_profile("busy computer")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from ssh_machine import SshMachine
 
 from hil.errors import BenchError, UsageError
-from hil.remote import SshSession, download, upload
+from hil.remote import ConnectionLost, SshSession, download, upload
 from hil.remote.transfer import sftp_path
 
 
@@ -43,8 +43,9 @@ def test_nothing_half_done_is_left(session: SshSession, machine: SshMachine, tmp
     local.write_bytes(b"x")
     (machine.root / "folder/x").mkdir(parents=True)
     (machine.root / "folder/x/inside").touch()
-    with pytest.raises(BenchError):
+    with pytest.raises(BenchError, match="the machine refuses") as caught:
         upload(session, local, r"C:\folder\x")
+    assert not isinstance(caught.value, ConnectionLost)
     assert [path.name for path in (machine.root / "folder").iterdir()] == ["x"]
 
 

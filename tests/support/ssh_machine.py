@@ -180,6 +180,9 @@ class Host:
             self, bench, (netadapter, samples, companion, core.cmdlets), self.read_file, far_end=far_end
         )
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def local(self, path: str) -> Path:
         return self.root / path.replace("\\", "/").lstrip("/").removeprefix("C:").removeprefix("c:").lstrip("/")
 

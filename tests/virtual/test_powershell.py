@@ -80,6 +80,13 @@ def stop_thing(call: Call, Hard: Switch = False) -> Iterator[str]:
     raise CmdletError("over", error_id="Over,Stop-Thing", category="InvalidOperation", terminating=Hard)
 
 
+class Clock:
+    """As much of a Windows model as these cmdlets ask for."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 22, tzinfo=UTC)
+
+
 @dataclass
 class Seen:
     """Streams that keep what is written."""
@@ -109,7 +116,7 @@ class Seen:
 def run(*commands: tuple[Any, ...], source: list[object] | None = None) -> tuple[list[object], Seen]:
     """``("Get-Thing", "positional", {"Name": value})`` each; what came out, and what was written beside it."""
     bench: Any = None
-    host = PowerShellHost(None, bench, (module, core.cmdlets), bytes)
+    host = PowerShellHost(Clock(), bench, (module, core.cmdlets), bytes)
     seen = Seen()
 
     async def feed(items: list[object]) -> AsyncIterator[object]:
@@ -353,7 +360,7 @@ def test_texts_and_outputs() -> None:
     assert "Name  : b\r\n" in text and "State : Up\r\n" in text
     assert run(("Out-Null",), source=THINGS)[0] == []
     assert run(("Write-Output", [1, 2]))[0] == [1, 2]
-    assert isinstance(run(("Get-Date",))[0][0], datetime)
+    assert run(("Get-Date",))[0] == [Clock().now()]
     (found,) = run(("Get-Command", "get-thing"))[0]
     assert isinstance(found, PSRecord) and found.properties["CommandType"] == "Function"
     output, seen = run(("Get-Command", "Get-Nothing"))

@@ -16,13 +16,14 @@ import asyncssh
 import psrp
 import psrpcore
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psrpcore.types import PSInvocationState, RunspacePoolState
 from ssh_machine import SshMachine
 
 from hil.virtual.clixml import Writer, serialize
-from hil.virtual.powershell import PSRecord
+from hil.virtual.powershell import PowerShellHost, PSRecord
+from hil.virtual.psrp_server import PsrpServer
 
 POOL = "00000000-0000-0000-0000-000000000000"
 
@@ -259,6 +260,48 @@ def test_an_empty_line_or_the_end_of_stdin_ends_it(machine: SshMachine, ending: 
             if not ending:
                 server.process.stdin.write_eof()
             assert (await server.process.wait()).returncode == 0
+
+    run(talk())
+
+
+def honest_lines() -> list[str]:
+    """What an honest client sends: the opening of the pool, then a pipeline."""
+    client = psrpcore.ClientRunspacePool()
+    client.open()
+    opening = client.data_to_send(32768)
+    client.state = RunspacePoolState.Opened
+    asked = psrpcore.ClientPowerShell(client).add_command("Get-Number").add_argument(1)
+    asked.start()
+    asking = client.data_to_send(32768)
+    assert opening is not None and asking is not None
+    data = "<Data Stream='Default' PSGuid='{}'>{}</Data>\n"
+    return [
+        data.format(POOL, base64.b64encode(opening.data).decode()),
+        f"<Command PSGuid='{asked.pipeline_id}' />\n",
+        data.format(asked.pipeline_id, base64.b64encode(asking.data).decode()),
+    ]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_no_bytes_crash_it(data: st.DataObject) -> None:
+    """Any bytes, and honest ones with a few changed, end in answers or in exit code 4000, never in a crash."""
+
+    async def talk() -> None:
+        bench: Any = None
+        ended: list[int] = []
+        server = PsrpServer(PowerShellHost(None, bench, (), bytes), lambda _: None, ended.append)
+        stream = bytearray("".join(honest_lines()).encode())
+        changes = st.tuples(st.integers(0, len(stream) - 1), st.integers(0, 255))
+        for at, value in data.draw(st.lists(changes, max_size=4)):
+            stream[at] = value
+        stream[0:0] = data.draw(st.sampled_from([b"", b"\xff\n", b"<", b"<a b='c'/>\n"]))
+        for size in [*data.draw(st.lists(st.integers(1, 4000), max_size=5)), len(stream)]:
+            server.feed(bytes(stream[:size]))
+            del stream[:size]
+            await asyncio.sleep(0)
+        server.stop()
+        assert ended in ([0], [4000])
 
     run(talk())
 

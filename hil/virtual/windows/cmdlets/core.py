@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from hil.clock import utc_now
 from hil.virtual.conversion import text
-from hil.virtual.powershell import Call, Cmdlet, CmdletError, Module, Param, PSEnum, PSRecord, Switch
+from hil.virtual.powershell import Call, Cmdlet, CmdletError, Module, Param, PSRecord, Switch
+from hil.virtual.windows.cmdlets.comparison import fits, get, names_of, sort_key
 from hil.virtual.windows.cmdlets.json_text import to_json
 
 cmdlets = Module("Microsoft.PowerShell.Utility")
@@ -22,29 +22,6 @@ _FUNCTION = re.compile(r"^\s*function\s+([A-Za-z]+-[A-Za-z0-9]+)", re.IGNORECASE
 _TYPE = "Microsoft.PowerShell.Commands"
 
 Names = list[str] | None
-
-
-def get(item: object, name: str) -> object:
-    """A property's value, whatever the case of its name; None where there is none, as in PowerShell."""
-    if isinstance(item, PSRecord | dict):
-        members: Mapping[str, object] = item.properties if isinstance(item, PSRecord) else item
-        return next((value for key, value in members.items() if str(key).lower() == name.lower()), None)
-    return len(item) if name.lower() == "length" and isinstance(item, str) else None
-
-
-def _names_of(item: object) -> Iterable[str]:
-    return item.properties if isinstance(item, PSRecord) else map(str, item) if isinstance(item, dict) else ()
-
-
-def _key(value: object) -> tuple[int, Any]:
-    """Sorts and compares as PowerShell does: numbers by value, the rest as text without case, nothing first."""
-    if isinstance(value, PSEnum):
-        return (1, value.value)
-    if isinstance(value, int | float):
-        return (1, value)
-    if isinstance(value, datetime):
-        return (2, value.timestamp())
-    return (0, "") if value is None else (3, text(value).lower())
 
 
 @cmdlets.cmdlet("Select-Object", default_set="DefaultParameter", implemented_by=f"{_TYPE}.SelectObjectCommand")
@@ -108,7 +85,7 @@ def _selected(item: object, wanted: list[object] | None, excluded: Names) -> PSR
             members[text(given.get("n", given.get("l", given.get("e"))))] = get(item, text(given.get("e")))
             continue
         pattern = text(choice)
-        found = [name for name in _names_of(item) if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
+        found = [name for name in names_of(item) if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
         for name in found if found or set(pattern) & set("*?[") else [pattern]:
             members[name] = get(item, name)
     for pattern in excluded or []:
@@ -122,7 +99,7 @@ def _shown(members: Mapping[str, object]) -> str:
 
 
 def _expand(call: Call, item: object, name: str) -> Iterable[object]:
-    if name.lower() not in (each.lower() for each in _names_of(item)):
+    if name.lower() not in (each.lower() for each in names_of(item)):
         call.write_error(CmdletError(
             f'Property "{name}" cannot be found.', error_id=f"ExpandPropertyNotFound,{_TYPE}.SelectObjectCommand",
             category="InvalidArgument", target=item, exception="System.Management.Automation.PSArgumentException",
@@ -155,41 +132,8 @@ async def where_object(
     """The property form; a script block has no place in a structured pipeline."""
     operators = {name.lower() for name in call.bound if name not in ("Property", "Value")}
     async for item in call.input:
-        if _fits(get(item, Property), Value, next(iter(operators), "eq" if "Value" in call.bound else "")):
+        if fits(get(item, Property), Value, next(iter(operators), "eq" if "Value" in call.bound else "")):
             yield item
-
-
-def _fits(left: object, right: object, operator: str) -> bool:
-    if operator.startswith("not") and len(operator) > 3:
-        return not _fits(left, right, operator[3:])
-    if operator in ("", "not"):
-        return bool(left) is (operator == "")
-    if operator in ("like", "match"):
-        pattern = fnmatch.translate(text(right)) if operator == "like" else text(right)
-        return re.search(pattern, text(left), re.IGNORECASE) is not None
-    if operator in ("in", "contains"):
-        one, many = (left, right) if operator == "in" else (right, left)
-        return any(_same(one, each) for each in (many if isinstance(many, list | tuple) else [many]))
-    if operator in ("eq", "ne"):
-        return _same(left, right) is (operator == "eq")
-    a, b = _key(left), _key(_like_the_other(right, left))
-    return {"gt": a > b, "ge": a >= b, "lt": a < b, "le": a <= b}[operator]
-
-
-def _same(left: object, right: object) -> bool:
-    if isinstance(left, PSEnum) and isinstance(right, str):
-        return left.text.lower() == right.lower()
-    return _key(left) == _key(_like_the_other(right, left))
-
-
-def _like_the_other(value: object, other: object) -> object:
-    """PowerShell converts the right side to the type of the left."""
-    if isinstance(other, int | float) and isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 @cmdlets.cmdlet("Sort-Object", implemented_by=f"{_TYPE}.SortObjectCommand")
@@ -197,7 +141,7 @@ async def sort_object(
     call: Call, Property: Annotated[Names, Param(position=0)] = None, Descending: Switch = False, Unique: Switch = False
 ) -> list[object]:
     def key(item: object) -> list[tuple[int, Any]]:
-        return [_key(get(item, name)) for name in Property] if Property else [_key(item)]
+        return [sort_key(get(item, name)) for name in Property] if Property else [sort_key(item)]
 
     ordered = sorted([item async for item in call.input], key=key, reverse=Descending)
     return [item for at, item in enumerate(ordered) if not Unique or at == 0 or key(item) != key(ordered[at - 1])]
@@ -251,7 +195,7 @@ async def out_string(call: Call, Width: int = 120, Stream: Switch = False) -> As
     """Objects as a list of their properties; for people, so its layout is not that of the formatting engine."""
     lines: list[str] = []
     async for item in call.input:
-        names = list(_names_of(item))
+        names = list(names_of(item))
         width = max(map(len, names), default=0)
         shown = [f"{name:{width}} : {text(get(item, name))}" for name in names] or [text(item)]
         lines += [*shown, ""] if names else shown
@@ -277,8 +221,8 @@ async def write_output(
 
 @cmdlets.cmdlet("Get-Date", implemented_by=f"{_TYPE}.GetDateCommand")
 def get_date(call: Call, Date: Annotated[datetime | None, Param(position=0)] = None, AsUTC: Switch = False) -> datetime:
-    """The machine's clock, where the model has one of its own (``utc_now``)."""
-    now: datetime = getattr(call.host, "utc_now", utc_now)()
+    """The machine's clock, not that of this computer."""
+    now: datetime = call.host.now()
     return (Date or now).astimezone(UTC)
 
 
