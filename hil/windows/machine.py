@@ -97,7 +97,11 @@ class Machine:
         self.ssh.close()
 
     def __enter__(self) -> Machine:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -126,7 +130,7 @@ class Machine:
     def start(self, exe: str, *args: str) -> RunningProcess:
         """Start a native program and come back at once."""
         self.journal.event("command", f"start {exe}", args=args)
-        return RunningProcess(self.ssh, [exe, *args])
+        return RunningProcess(self.ssh, self.shell, [exe, *args])
 
     def upload(self, local: Path, remote: str) -> bool:
         """Make the remote file equal to the local one; False when it already was."""

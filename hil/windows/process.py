@@ -7,27 +7,28 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError
-from hil.remote import Completed
+from hil.remote import Command, Completed
 from hil.remote.quoting import join
 from hil.wait import wait_until
 
 if TYPE_CHECKING:
-    from hil.remote import SshSession
+    from hil.remote import PowerShell, SshSession
 
 _CHUNK = 65536
 _START_S = 10.0
+_ALIVE_S = 1.0
 
 
 class RunningProcess:
     """Started on a channel of its own; output is read all the time, so that the program never blocks on a full pipe."""
 
-    def __init__(self, session: SshSession, args: Sequence[str]) -> None:
-        self.args = tuple(args)
+    def __init__(self, session: SshSession, shell: PowerShell, args: Sequence[str]) -> None:
+        self.args, self._session, self._shell = tuple(args), session, shell
         self._channel = session.open_channel()
         self._output: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-        line = join(self.args)
-        with session.operation(line, _START_S):
-            self._channel.exec_command(line)
+        self._line = join(self.args)
+        with session.operation(self._line, _START_S):
+            self._channel.exec_command(self._line)
             self._channel.shutdown_write()
         sources = ((self._channel.recv, self._output["stdout"]), (self._channel.recv_stderr, self._output["stderr"]))
         self._readers = [threading.Thread(target=self._drain, args=source, daemon=True) for source in sources]
@@ -54,8 +55,20 @@ class RunningProcess:
         return Completed(self.args, code, self.stdout, bytes(self._output["stderr"]))
 
     def stop(self) -> None:
-        """Close its channel, which ends it; never raises for a machine that is gone."""
+        """End it if it still runs; never raises for a machine that is gone.
+
+        Closing its channel is not enough: sshd on Windows leaves a program running whose client went away
+        (Win32-OpenSSH issue 1751).
+        """
+        was_running = self.running
         self._channel.close()
+        if not was_running or not self._session.alive(_ALIVE_S):
+            return
+        mine = Command("Where-Object", Property="CommandLine", EQ=True, Value=self._line)
+        found = self._shell.run(Command("Get-CimInstance", ClassName="Win32_Process") | mine, check=False)
+        if found:
+            ids = [int(row["ProcessId"]) for row in found]
+            self._shell.run(Command("Stop-Process", Id=ids, Force=True), check=False)
 
     @staticmethod
     def _drain(receive: Callable[[int], bytes], into: bytearray) -> None:

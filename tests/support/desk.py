@@ -22,11 +22,18 @@ class Desk:
         self.journal = Journal()
         self.folder = folder
         self._open = ExitStack()
+        self._instruments: dict[str, Any] = {}
+        try:
+            self._connect(virtual)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, virtual: Virtual) -> None:
         described = Testbed(name="windows-tests", virtual=virtual)
-        self.testbed = self._open.enter_context(Lab(described, folder / "state", self.journal))
+        self.testbed = self._open.enter_context(Lab(described, self.folder / "state", self.journal))
         assert self.testbed.machine is not None
         self.machine = self._open.enter_context(Machine(self.testbed.machine, self.journal))
-        self._instruments: dict[str, Any] = {}
 
     def instrument(self, role: str) -> Any:
         if role not in self._instruments:

@@ -139,7 +139,7 @@ def test_device_that_stays(adapter: Adapter) -> None:
 
 def test_none_of_that_kind(machine: Machine, adapter: Adapter) -> None:
     """A hardware id that nothing has is answered with what there is."""
-    with pytest.raises(DeviceMissing, match="02-1D|HIL") as caught:
+    with pytest.raises(DeviceMissing, match="these adapters: ") as caught:
         Adapter.find(machine, adapter.wanted.model_copy(update={"hardware_id": r"PCI\VEN_FFFF&DEV_0001"}))
     assert adapter.instance_id in str(caught.value)
 

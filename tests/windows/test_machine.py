@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 from desk import Desk
 
 from hil.errors import BenchError
+from hil.remote import Command
+from hil.wait import wait_until
 from hil.windows import IncidentKind, Machine
+from hil.windows.tools import tool_path
 
 
 def test_facts(machine: Machine) -> None:
@@ -99,3 +103,16 @@ def test_both_far_ends(new_desk: Callable[..., Desk]) -> None:
     machine = new_desk(far_end="powershell").machine
     assert machine.os().build == 26100
     assert machine.crashes.since(machine.crashes.mark()) == []
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="no iperf3 on this computer")
+def test_stopped_program_is_gone(desk: Desk) -> None:
+    """A program that would run for ever ends when it is told to: one left behind would hold its port."""
+    desk.adapter()
+    for _ in range(2):
+        process = desk.machine.start(tool_path("iperf3"), "-s", "-p", "5299", "--forceflush")
+        wait_until(lambda process=process: b"5299" in process.stdout, what="iperf3 to listen", timeout_s=5)
+        process.stop()
+        assert not process.running
+    rows = desk.machine.shell.run(Command("Get-CimInstance", ClassName="Win32_Process", Filter="Name='iperf3.exe'"))
+    assert list(rows) == []

@@ -10,7 +10,7 @@ from desk import Desk
 from hil.errors import BenchError, DutError, UsageError, WakeFailed
 from hil.windows import Machine, WakeSource
 
-GUARD_S = 3
+GUARD_S = 2
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_refused_sleep(new_desk: Callable[..., Desk]) -> None:
 
 def test_hang_in_resume(new_desk: Callable[..., Desk]) -> None:
     """A machine that hangs in resume is a failed wake with a next step, at its deadline."""
-    desk = new_desk(faults=("hil.virtual.faults.windows:HangsInResume",))
+    desk = new_desk(faults=("early_faults:HangsInFirstResume",))
     suspension = asleep(desk, "S3", 60)
     desk.instrument("button").press()
     with pytest.raises(WakeFailed, match="power button"):

@@ -40,13 +40,18 @@ class HibernateRefused(Fault):
         return asleep and state != "S4"
 
 
-class HangsInResume(Fault):
-    """A driver waits in its resume callback for an interrupt that never comes: the machine is on and does nothing."""
+class HangsInThirdResume(Fault):
+    """A driver waits in its resume callback for an interrupt that is lost now and then: the machine is on and hangs."""
 
     caught_by: ClassVar = ("power",)
+    hanging_resume: ClassVar = 3
+
+    def __init__(self) -> None:
+        self._resumes = 0
 
     def resume_s(self, seconds: float) -> float:
-        return _HOURS_S
+        self._resumes += 1
+        return _HOURS_S if self._resumes == self.hanging_resume else seconds
 
 
 class ClockJumpsInSleep(Fault):

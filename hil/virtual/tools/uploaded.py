@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
+
+from hil.virtual.windows.system import Program
 
 if TYPE_CHECKING:
     from hil.virtual.tools import ToolCall, Writer
@@ -29,10 +32,13 @@ async def run(call: ToolCall) -> int:
     if hosted is None or call.bench.nic is None:
         return DLL_NOT_FOUND
     process = await call.bench.nic.run([hosted, *call.args])
+    command_line = subprocess.list2cmdline([call.program, *call.args])
+    call.windows.programs[process.pid] = Program(command_line, process.kill)
     try:
         await asyncio.gather(_copy(process.stdout, call.stdout), _copy(process.stderr, call.stderr))
         return await process.wait()
     finally:
+        del call.windows.programs[process.pid]
         if process.returncode is None:
             process.kill()
 

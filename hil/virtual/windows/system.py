@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,18 @@ REVISION = 2314
 """UBR: the part of the version after the build."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """A running program."""
+
+    command_line: str
+    kill: Callable[[], None]
+
+    @property
+    def name(self) -> str:
+        return self.command_line.split()[0].strip('"').rpartition("\\")[2]
+
+
 class Windows:
     """Windows 11 as the suites see it."""
 
@@ -51,6 +64,8 @@ class Windows:
         self.sleep_count = 0
         self.last_wake: WakeSource | None = None
         self.active_power_plan = BALANCED
+        self.programs: dict[int, Program] = {}
+        """Running programs that somebody copied here, by process id."""
         self._boot_actions: list[Callable[[], None]] = []
         self.files = Files(bench.state_dir / "c")
         self.registry = Registry()

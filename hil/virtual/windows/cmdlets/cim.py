@@ -133,8 +133,22 @@ def _memory(windows: Windows) -> Iterator[Properties]:
 
 
 _CIMV2, _POWER = "root/cimv2", "root/cimv2/power"
+
+
+def _processes(windows: Windows) -> Iterator[Properties]:
+    """Those that the machine always has, with a command line that is not ours to see, and the programs copied here."""
+    fixed = {4: "System", 1012: "lsass.exe", 2948: "sshd.exe", 5124: "explorer.exe"}
+    running = {pid: (program.name, program.command_line) for pid, program in windows.programs.items()}
+    for pid, (name, line) in ({pid: (name, None) for pid, name in fixed.items()} | running).items():
+        yield {
+            "ProcessId": PSUInt(pid), "Name": name, "Caption": name, "Description": name, "CommandLine": line,
+            "CreationClassName": "Win32_Process", "CSName": windows.computer_name, "Handle": str(pid),
+        }  # fmt: skip
+
+
 _CLASSES: dict[tuple[str, str], Callable[[Windows], Iterator[Properties]]] = {
     (_CIMV2, "Win32_OperatingSystem"): _operating_system, (_CIMV2, "Win32_ComputerSystem"): _computer_system,
+    (_CIMV2, "Win32_Process"): _processes,
     (_CIMV2, "Win32_LogicalDisk"): _logical_disk, (_CIMV2, "Win32_PnPSignedDriver"): _signed_drivers,
     (_CIMV2, "Win32_PnPEntity"): _entities, (_CIMV2, "Win32_OSRecoveryConfiguration"): _recovery,
     (_CIMV2, "Win32_Service"): lambda windows: _services(windows, kernel=False),
