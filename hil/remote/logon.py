@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import itertools
+import logging
 import os
 import socket
 from contextlib import suppress
@@ -23,6 +24,8 @@ ADMINISTRATORS_TRAP = (
     "the user's .ssh folder), and only Administrators and SYSTEM may have access to that file, or sshd ignores it; "
     "see Event Log OpenSSH/Operational and docs/preparing-a-machine.md"
 )
+_QUIET_LOG = "hil.paramiko"
+_NO_HANDLER = logging.NullHandler()
 _RSA_NAMES = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
@@ -52,6 +55,8 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
         _expect_banner(connected, deadline, where)
         connected.settimeout(None)
         transport = paramiko.Transport(connected)
+        transport.set_log_channel(_QUIET_LOG)
+        logging.getLogger(_QUIET_LOG).addHandler(_NO_HANDLER)  # once: else tracebacks of paramiko's thread go to stderr
     except BaseException:
         connected.close()
         raise

@@ -90,7 +90,8 @@ class PowerShell:
 
         ``input`` is piped into the first command. Raises PowerShellError when there was an error record (with
         ``check=False`` they are on the result), CommandTimeout when it had to be stopped, ConnectionLost when the
-        machine went away. ``quiet`` keeps it off the journal, for polling.
+        machine went away. ``quiet`` keeps it off the journal, for polling. ``timeout_s`` counts from when PowerShell is
+        open; opening it, where that is due, has its own limit (OPEN_TIMEOUT_S).
         """
         job = Job(_creation(pipeline, no_input=not input), [serialize(item) for item in input])
         return self._run([pipeline], [job], timeout_s, check, quiet)[0]
@@ -175,8 +176,12 @@ class PowerShell:
         self._discard()
         with self._held(f"opening PowerShell ({self.far_end})", deadline.timeout_s):
             self._runspace = self._start(deadline)
-        for command in self._on_open:
-            self.run(command)
+        try:
+            for command in self._on_open:
+                self.run(command)
+        except BaseException:
+            self._discard()  # so that the next command does not meet a runspace that is only half prepared
+            raise
         return self._runspace
 
     def _start(self, deadline: Deadline) -> Runspace:

@@ -37,7 +37,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stop.wait(_TICK_S):
-            late = [why for due_s, why in tuple(self._due.values()) if now_s() > due_s]
+            late = [why for due_s, why in self._due.copy().values() if now_s() > due_s]
             if late:
                 self._due.clear()
                 self._cut(late[0])
