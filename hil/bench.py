@@ -71,6 +71,11 @@ class Bench:
         return Traffic(self.machine, self.adapter, self.partner, self.testbed.tools, self.journal)
 
     @property
+    def connected(self) -> bool:
+        """Whether anybody asked for the machine yet."""
+        return "machine" in self.__dict__
+
+    @property
     def boot_timeout_s(self) -> float:
         """How long this machine may take to boot."""
         return self.testbed.machine.boot_timeout_s if self.testbed.machine else 0.0
@@ -141,7 +146,7 @@ class Bench:
 
     def _machine_on(self) -> None:
         """The machine answers again, if it was ever asked: a press of the button wakes it or starts it where needed."""
-        if "machine" not in self.__dict__ or self.machine.ssh.alive():
+        if not self.connected or self.machine.ssh.alive():
             return
         knows = self.has("button") and self.has("meter") and self.machine.settings.asleep_below_w is not None
         if knows and not self._draws_power():

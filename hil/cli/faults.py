@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +55,13 @@ class Row:
         if self.fault == GOLDEN:
             return self.exit_code == ExitCode.OK and bool(self.asked) and all(self.asked.values())
         return bool(self.caught_by) and all(self.red.get(suite) for suite in self.caught_by)
+
+
+    def beyond(self, golden: Row) -> Row:
+        """Without the tests that are red on a golden bench too: those prove nothing."""
+        anyway = {test for tests in golden.red.values() for test in tests}
+        red = {suite: [test for test in tests if test not in anyway] for suite, tests in self.red.items()}
+        return replace(self, red={suite: tests for suite, tests in red.items() if tests})
 
 
 def faults(
@@ -118,7 +126,8 @@ def _matrix(
     with ThreadPoolExecutor(jobs) as pool:
         # alone, since its rates are judged; what shares the processors with it could make it red
         golden = runner.run(Known(f":{GOLDEN}", "a bench without a defect", ()), list(suites.values()))
-        for row in _together(golden, pool.map(with_fault, found)):
+        faulty = (row.beyond(golden) for row in pool.map(with_fault, found))
+        for row in itertools.chain([golden], faulty):
             rows.append(row)
             print(_line(row), flush=True)
             table = [{**asdict(row), "good": row.good} for row in rows]
@@ -126,11 +135,6 @@ def _matrix(
     bad = [row for row in rows if not row.good]
     print(f"\n{len(rows) - len(bad)} of {len(rows)} as they must be; {folder / 'matrix.json'}")
     return int(ExitCode.DEVICE if bad else ExitCode.OK)
-
-
-def _together(golden: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield golden
-    yield from rows
 
 
 class _Runner:
@@ -162,8 +166,11 @@ def _results(run: Path) -> list[TestResult]:
 
 
 def _is_red(test: TestResult) -> bool:
-    """Red for a cause on the bench; a mistake in a test or in hil catches nothing."""
-    return any(trouble.family in ("device", "bench") for trouble in test.troubles)
+    """Red for a cause that the test saw.
+
+    A bench that could not be prepared says nothing of the fault; a mistake in a test or in hil catches nothing.
+    """
+    return any(one.family == "device" or (one.family == "bench" and one.phase == "call") for one in test.troubles)
 
 
 def _line(row: Row) -> str:

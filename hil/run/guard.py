@@ -35,7 +35,8 @@ class Guard:
         Raises BenchError when the machine does not answer.
         """
         if self._mark is None:
-            self.arm()
+            if self._bench.connected:
+                self.arm()
             return None, []
         mark, usage, machine = self._mark, self._usage, self._bench.machine
         incidents = machine.crashes.since(mark)

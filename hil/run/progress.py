@@ -123,6 +123,8 @@ class Progress:
         self.report: Path | None = None
 
     def _make_ticker(self) -> Ticker | None:
+        if self._config.option.usepdb or self._config.option.capture == "no":
+            return None
         # tests' output is captured by replacing file descriptor 1, so the line needs one of its own
         try:
             stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace")

@@ -10,61 +10,68 @@ from hil.errors import BenchError, DutError, HilError
 # ACPI firmware cuts the power of a button held for four seconds (power-pnp.md)
 HOLD_S = 6.0
 MAINS_OFF_S = 10.0
+NO_DRIVER = 28  # CM_PROB_FAILED_INSTALL
 
 
 def recover(bench: Bench) -> None:
     """Make the bench fit again by the mildest means that works, each bounded by the machine's own boot timeout.
 
-    Raises BenchError that lists what was tried when nothing helps.
+    Raises BenchError when the instruments do not come to rest, or when nothing brings the machine back.
     """
-    tried: list[str] = []
-    with bench.journal.span("step", "bring the bench back") as outcome:
-        for name, rung in _rungs(bench):
-            tried.append(name)
-            try:
-                with bench.journal.span("step", name):
-                    rung()
-                outcome["by"] = name
-                break
-            except HilError as error:
-                last: HilError = error
+    with bench.journal.span("step", "bring the bench back"):
+        try:
+            # a machine that crashed boots by itself: this waits as long as that takes
+            bench.to_rest()
+        except BenchError as error:
+            if bench.connected and not bench.machine.ssh.alive():
+                _climb(bench, error)
+            bench.to_rest()
+        if bench.connected:
+            _mend_adapter(bench)
+
+
+def _climb(bench: Bench, cause: HilError) -> None:
+    """From mild to harsh until the machine answers."""
+    tried = ["reconnect"]
+    for name, rung in _rungs(bench):
+        tried.append(name)
+        try:
+            with bench.journal.span("step", name):
+                rung()
+                bench.machine.reconnect(bench.boot_timeout_s)
+        except HilError as error:
+            cause = error
         else:
-            raise BenchError(
-                f"bench {bench.testbed.name} fit for the next test",
-                seen=str(last),
-                tried=", ".join(tried),
-                next_step="look at the machine's console; hil check TESTBED --live tells when it is back",
-            ) from last
-        _mend_adapter(bench)
+            return
+    raise BenchError(
+        f"the machine of bench {bench.testbed.name} back on the network",
+        seen=str(cause),
+        tried=", ".join(tried),
+        next_step="look at its console; hil check TESTBED --live tells when it is back",
+    ) from cause
 
 
 def _rungs(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
-    """From mild to harsh. A machine that crashed boots by itself, so the first rung waits as long as a boot takes."""
+    def restart_by_button() -> None:
+        bench.button.press(HOLD_S)
+        bench.button.press()
 
-    def pressed(*seconds: float) -> None:
-        for duration_s in seconds:
-            bench.button.press(duration_s)
-        bench.machine.reconnect(bench.boot_timeout_s)
-
-    def mains() -> None:
-        bench.outlet.cycle(MAINS_OFF_S)
-        bench.machine.reconnect(bench.boot_timeout_s)
-
-    yield "rest position and reconnect", bench.to_rest
     if bench.has("button"):
-        # wakes a sleeping machine and starts one that is off; the long press is for one that hangs
-        yield "power button", lambda: pressed(0.3)
-        yield "power button held, then pressed", lambda: pressed(HOLD_S, 0.3)
+        # the short press wakes a sleeping machine and starts one that is off, the long one is for one that hangs
+        yield "power button", lambda: bench.button.press()
+        yield "power button held, then pressed", restart_by_button
     if bench.has("outlet"):
-        yield "mains off and on", mains
+        yield "mains off and on", lambda: bench.outlet.cycle(MAINS_OFF_S)
     if bench.has("outlet") and bench.has("button"):
-        yield "power button after the mains", lambda: pressed(0.3)
+        yield "power button after the mains", lambda: bench.button.press()
 
 
 def _mend_adapter(bench: Bench) -> None:
     """One restart of Windows for an adapter that does not work; what is wrong beyond that, the next tests say."""
     try:
-        bench.adapter.wait_up()
+        # without a driver a restart helps nothing, and the fixture ``driver`` brings it
+        if bench.adapter.problem() != NO_DRIVER:
+            bench.adapter.wait_up()
     except DutError as error:
         bench.journal.event("error", f"the adapter does not work, Windows is restarted: {error}")
         bench.machine.reboot()

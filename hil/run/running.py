@@ -161,7 +161,7 @@ class Running:
                 # it may have answered on its way down
                 recover(self.bench)
                 finding, dumps = self._guard.check(current.expected, artifacts)
-        except BenchError as error:
+        except HilError as error:
             self.latched = error
             self.journal.event("error", f"the bench leaves the run: {error}")
             return None if problem is not None else error
@@ -179,12 +179,15 @@ class Running:
         if undone is not None:
             raise undone
 
-    def write_reports(self, exit_code: int, *, interrupted: bool) -> Path:
-        """junit.xml and index.html from what was recorded; comes back with the page. OSError passes through."""
+    def write_reports(self, exit_code: int, reason: str) -> Path:
+        """junit.xml and index.html from what was recorded; comes back with the page. OSError passes through.
+
+        ``reason`` is why the run ended before its last test, if it did.
+        """
         from hil.results.html import write_html
         from hil.results.junit import write_junit
 
-        self.writer.end(exit_code, "interrupted" if interrupted else "")
+        self.writer.end(exit_code, reason)
         write_junit(self.folder.path)
         return write_html(self.folder.path)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hil.run.running import Running
     from hil.testbed.model import Testbed
 
+INTERRUPTED = "interrupted"
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -90,7 +91,7 @@ class Session:
         self.running: Running | None = None
         self._open = ExitStack()
         self._open.enter_context(self.interrupts.installed())
-        self._interrupted = False
+        self._reason = ""
 
     def leave(self) -> None:
         """End whatever is still open; does nothing after a run that ended in order."""
@@ -111,13 +112,15 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        if self.config.option.collectonly or session.testsfailed:
+        option = self.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return (yield)
         try:
             self._start(session.items)
         except HilError as error:
             self.families.append(error.exit_code)
-            pytest.exit(str(error), returncode=error.exit_code)
+            self._reason = str(error)
+            pytest.exit(self._reason, returncode=error.exit_code)
         return (yield)
 
     def _start(self, items: list[pytest.Item]) -> None:
@@ -154,7 +157,7 @@ class Session:
         failure = failure or running.journal.failure
         if failure is not None:
             self.families.append(ExitCode.USAGE)
-            session.shouldstop = f"results cannot be written: {failure}; the bench is put to rest"
+            self._reason = session.shouldstop = f"results cannot be written: {failure}; the bench is put to rest"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -204,7 +207,8 @@ class Session:
     # the end
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        self._interrupted = excinfo.type is KeyboardInterrupt
+        if excinfo.type is KeyboardInterrupt:
+            self._reason = INTERRUPTED
 
     # innermost: the fixtures are torn down by then, and pytest's summary comes after
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -226,14 +230,16 @@ class Session:
             self.families.append(error.exit_code)
             print(f"\nThe bench is not in its rest state: {error}", file=sys.stderr)
         families = [*self.families, *running.recorder.families]
-        code = ExitCode.INTERRUPTED if self._interrupted else worst(families, exitstatus)
+        if self._reason == INTERRUPTED:
+            families, exitstatus = [], ExitCode.INTERRUPTED
+        code = worst(families, exitstatus)
         try:
-            self._progress.report = running.write_reports(code, interrupted=self._interrupted)
+            self._progress.report = running.write_reports(code, self._reason)
         except OSError as error:
             print(f"\nReports are not complete: {error}", file=sys.stderr)
-            code = ExitCode.INTERRUPTED if self._interrupted else worst([*families, ExitCode.USAGE], exitstatus)
+            code = worst([*families, ExitCode.USAGE], exitstatus)
         self._open.close()
-        return int(code)
+        return code
 
     def the_run(self) -> Running:
         assert self.running is not None, "no test starts before the run"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from hil.cli import run_command
-from hil.cli.faults import GOLDEN, Known, Row, known
+from hil.cli.faults import GOLDEN, Known, Row, _is_red, known
 from hil.cli.run import arguments
 from hil.errors import ExitCode
+from hil.results.model import TestResult, Trouble
 from hil.virtual.faults import load
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +140,26 @@ def row(**fields: object) -> Row:
 def test_what_the_matrix_demands(one: Row, good: bool) -> None:
     """Each named suite must turn red, and a golden bench that asked nothing in a suite proves nothing."""
     assert one.good is good
+
+
+def test_what_is_red_anyway_proves_nothing() -> None:
+    """A test that fails on a golden bench too does not count as having caught the fault."""
+    golden = row(fault=GOLDEN, red={"pnp": ["test_flaky"]})
+    faulty = row(red={"pnp": ["test_flaky"], "link": ["test_y"]})
+    assert faulty.good
+    assert faulty.beyond(golden).red == {"link": ["test_y"]}
+    assert not faulty.beyond(golden).good
+
+
+@pytest.mark.parametrize(
+    ("family", "phase", "red"),
+    [("device", "call", True), ("device", "setup", True), ("bench", "call", True), ("bench", "setup", False),
+     ("internal", "call", False), ("usage", "call", False)],
+)  # fmt: skip
+def test_what_catches_a_fault(family: str, phase: str, red: bool) -> None:
+    """A bench that did not come up, or a mistake in a suite, must not look like a fault that was caught."""
+    trouble = Trouble(phase, "error", family, "X", "x")
+    assert _is_red(TestResult("a::b", "", "error", "", 0.0, (trouble,))) is red
 
 
 def test_names_of_faults() -> None:
