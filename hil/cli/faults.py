@@ -112,6 +112,7 @@ def _matrix(
     found: Sequence[Known], suites: dict[str, Path], *, full: bool, testbed: Path, reports: Path, jobs: int
 ) -> int:
     from hil.results.store import RunFolder
+    from hil.run.interrupts import Interrupts
 
     unknown = {suite for one in found for suite in one.caught_by} - set(suites)
     if unknown:
@@ -123,7 +124,7 @@ def _matrix(
         return runner.run(one, list(suites.values()) if full else [suites[suite] for suite in one.caught_by])
 
     rows: list[Row] = []
-    with ThreadPoolExecutor(jobs) as pool:
+    with Interrupts().installed(), ThreadPoolExecutor(jobs) as pool, runner:
         # alone, since its rates are judged; what shares the processors with it could make it red
         golden = runner.run(Known(f":{GOLDEN}", "a bench without a defect", ()), list(suites.values()))
         faulty = (row.beyond(golden) for row in pool.map(with_fault, found))
@@ -138,8 +139,20 @@ def _matrix(
 
 
 class _Runner:
+    """Starts runs; when the block ends by an exception (Ctrl-C, SIGTERM), the runs that go on are told to end."""
+
     def __init__(self, testbed: Path, folder: Path) -> None:
         self._testbed, self._folder = testbed, folder
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        left = tuple(self._processes)
+        for process in left:
+            process.terminate()
+        for process in left:
+            process.wait()
 
     def run(self, one: Known, suites: Sequence[Path]) -> Row:
         """One run in a process of its own, read back from its results."""
@@ -147,8 +160,13 @@ class _Runner:
         fault = [f"--fault={one.path}"] if one.name != GOLDEN else []
         command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *map(str, suites)]
         log = self._folder / f"{one.name}.log"
-        with log.open("w", encoding="utf-8") as output:
-            code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL) as process,
+        ):
+            self._processes.add(process)
+            code = process.wait()
+            self._processes.discard(process)
         row = Row(one.name, one.path, one.bug, one.caught_by, code, report=f"{one.name}/index.html")
         for test in _results(self._folder / one.name):
             suite = Path(test.test.partition("::")[0]).stem.removeprefix("test_")

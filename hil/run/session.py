@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -42,8 +41,7 @@ def activate(config: pytest.Config) -> None:
     config.add_cleanup(session.leave)
     for plugin in (fixtures, TestTimer(config), session, Gate(session), progress):
         config.pluginmanager.register(plugin)
-    # neither a warning nor a log line of some library is a verdict on a driver; our errors tell of lost connections
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    # a warning of some library is no verdict on a driver
     config.known_args_namespace.pythonwarnings = ["default", *(config.known_args_namespace.pythonwarnings or [])]
 
 
