@@ -12,6 +12,7 @@ from typing import Protocol
 from hil.instruments.manners import Manners
 from hil.instruments.quarch import torridon
 from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
+from hil.instruments.snmp import Snmp, SnmpTree
 from hil.instruments.switching import Contact
 from hil.journal import Journal
 from hil.testbed.model import Instrument
@@ -176,4 +177,40 @@ BREAKERS = (
     ),
 )  # fmt: skip
 
-FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SUPPLY_FAMILIES, *METERS)
+_APC = "1.3.6.1.4.1.318.1"
+APC_TREES = (
+    SnmpTree(  # PowerNet-MIB rPDUOutletControlOutletCommand and rPDUOutletStatusOutletState
+        f"{_APC}.3.4.5", "APC", (f"{_APC}.1.12.3.3.1.1.4.{{channel}}", 1), (f"{_APC}.1.12.3.3.1.1.4.{{channel}}", 2),
+        f"{_APC}.1.12.3.5.1.1.4.{{channel}}", (1,), (2,), (f"{_APC}.1.12.3.3.1.1.4.{{channel}}", 7),
+    ),
+    SnmpTree(  # PowerNet-MIB rPDU2OutletSwitchedControlCommand; reads 4 when unknown
+        f"{_APC}.3.4.6", "APC", (f"{_APC}.1.26.9.2.4.1.5.{{channel}}", 1), (f"{_APC}.1.26.9.2.4.1.5.{{channel}}", 2),
+        f"{_APC}.1.26.9.2.4.1.5.{{channel}}", (1,), (2,), (f"{_APC}.1.26.9.2.4.1.5.{{channel}}", 8),
+    ),
+)  # fmt: skip
+_RARITAN, _IF = "1.3.6.1.4.1.13742.6", "1.3.6.1.2.1.2.2.1"
+RARITAN_TREE = SnmpTree(  # PDU2-MIB switchingOperation and outletSwitchingState: not the same enumeration
+    _RARITAN, "Raritan", (f"{_RARITAN}.4.1.2.1.2.1.{{channel}}", 1), (f"{_RARITAN}.4.1.2.1.2.1.{{channel}}", 0),
+    f"{_RARITAN}.4.1.2.1.3.1.{{channel}}", (7,), (8,),
+)  # fmt: skip
+PORT_TREE = SnmpTree(  # IF-MIB ifAdminStatus; ifOperStatus is what is
+    "1.3.6.1.4.1", "any", (f"{_IF}.7.{{channel}}", 1), (f"{_IF}.7.{{channel}}", 2), f"{_IF}.8.{{channel}}", (1,), (2,)
+)
+SNMP_FAMILIES = (
+    Family(
+        "apc-pdu", "APC switched rack PDUs AP79xx (rPDU) and AP86xx/AP89xx (rPDU2), told apart by themselves",
+        ("outlet",), ("SNMP v1",), "virtual instrument; vendor MIB", Snmp(APC_TREES), confirm_s=20.0,
+        note="other APC trees have the same numbers in reverse and are refused",
+    ),
+    Family(
+        "raritan-px", "Raritan PX2, PX3", ("outlet",), ("SNMP v1",), "virtual instrument; public driver",
+        Snmp((RARITAN_TREE,)), confirm_s=20.0,
+    ),
+    Family(
+        "switch-port", "port of any managed switch (channel = ifIndex)", ("cable",), ("SNMP v1",),
+        "virtual instrument; public driver", Snmp((PORT_TREE,)), confirm_s=20.0,
+        note="some switches keep the light on while the port is down: the NIC then sees no unplug",
+    ),
+)  # fmt: skip
+
+FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SNMP_FAMILIES, *SUPPLY_FAMILIES, *METERS)

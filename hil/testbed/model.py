@@ -88,6 +88,8 @@ class Instrument(Section):
     resource: str = Field(description="VISA resource name, or host:port for families outside VISA")
     channel: str = Field("1", description="outlet, relay or element, as the family writes it")
     serial: str | None = Field(None, description="field 3 of *IDN?; another instrument is refused")
+    user: str | None = Field(None, description="where the instrument wants a logon (HTTP)")
+    secret: Secret | None = Field(None, description="its password, or the SNMP community")
     timeout_s: float = Field(2.0, gt=0)
     settle_s: float = Field(0.0, ge=0, description="time that the switched thing needs after the relay moved")
     min_off_s: float = Field(0.0, ge=0)

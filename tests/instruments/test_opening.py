@@ -9,6 +9,7 @@ import pytest
 from hil.errors import UsageError
 from hil.instruments import Meter, Outlet, open_instrument, roles
 from hil.instruments.families import FAMILIES
+from hil.instruments.scpi import Scpi
 from hil.instruments.session import WrongInstrument
 from hil.testbed.model import Instrument
 
@@ -49,8 +50,19 @@ def test_tables_are_whole(family):
     """A table names only roles that a testbed can ask for, and its patterns and templates can be used."""
     known = set(Instrument.model_fields["role"].annotation.__args__)
     assert set(family.roles) <= known
-    re.compile(family.dialect.manners.models)
     assert family.checked
-    if family.dialect.switch is not None:
-        for message in (family.dialect.switch.on, family.dialect.switch.off, family.dialect.switch.read):
+    assert family.dialect is not None
+
+
+@pytest.mark.parametrize(
+    "family", [family for family in FAMILIES if isinstance(family.dialect, Scpi)], ids=lambda family: family.name
+)
+def test_scpi_tables_are_whole(family):
+    """Patterns compile, and every placeholder in a message is one that is filled in."""
+    re.compile(family.dialect.manners.models)
+    switch = family.dialect.switch
+    if switch is not None:
+        for message in (switch.on, switch.off, switch.read):
             assert "{" not in message.format(channel="7")
+    if family.dialect.supply is not None:
+        assert "{" not in family.dialect.supply.volts.format(channel="7", value="3.3")

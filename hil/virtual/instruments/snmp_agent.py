@@ -1,0 +1,223 @@
+"""An SNMP agent with switched outlets (RFC 1157): an APC rack PDU of either generation, or a Raritan PX.
+
+It reads and writes BER by itself; the client in :mod:`hil.instruments` uses a library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hil.virtual.faults import Fault
+from hil.virtual.instruments.relay import Effect, Relay, Wiring
+
+_INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
+_GET, _RESPONSE, _SET = 0xA0, 0xA2, 0xA3
+_NO_SUCH_NAME, _BAD_VALUE = 2, 3
+
+
+def _tlv(tag: int, value: bytes) -> bytes:
+    size = len(value)
+    length = bytes([size]) if size < 128 else bytes([0x80 | (size.bit_length() + 7) // 8]) + _unsigned(size)
+    return bytes([tag]) + length + value
+
+
+def _unsigned(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def _take(data: bytes, tag: int | None = None) -> tuple[int, bytes, bytes]:
+    """Tag, value and rest. Raises ValueError when it is cut short or is not ``tag``."""
+    if len(data) < 2:
+        raise ValueError("cut short")
+    size, at = data[1], 2
+    if size & 0x80:
+        at += size & 0x7F
+        size = int.from_bytes(data[2:at], "big")
+    if len(data) < at + size or (tag is not None and data[0] != tag):
+        raise ValueError("not what was expected")
+    return data[0], data[at : at + size], data[at + size :]
+
+
+def _integer(value: int) -> bytes:
+    return _tlv(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _object_id(text: str) -> bytes:
+    first, second, *rest = (int(part) for part in text.split("."))
+    encoded = bytes([40 * first + second])
+    for part in rest:
+        groups = [part & 0x7F]
+        while part := part >> 7:
+            groups.append(0x80 | (part & 0x7F))
+        encoded += bytes(reversed(groups))
+    return _tlv(_OID, encoded)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The numbers of one vendor's tree."""
+
+    description: str
+    object_id: str
+    control: str
+    state: str
+    on: int
+    off: int
+    reads_on: int
+    reads_off: int
+    cancel: int | None = None
+
+
+APC_RPDU = Tree(
+    "APC Web/SNMP Management Card (MN:AP7921B HR:B2 SN: 5A1901E00001)", "1.3.6.1.4.1.318.1.3.4.5",
+    "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4", "1.3.6.1.4.1.318.1.1.12.3.5.1.1.4", 1, 2, 1, 2, 7,
+)  # fmt: skip
+APC_RPDU2 = Tree(
+    "APC Web/SNMP Management Card (MN:AP8932 HR:02 SN: 3F0000A00001)", "1.3.6.1.4.1.318.1.3.4.6",
+    "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", 1, 2, 1, 2, 8,
+)  # fmt: skip
+RARITAN_PX2 = Tree(
+    "Raritan PX2", "1.3.6.1.4.1.13742.6",
+    "1.3.6.1.4.1.13742.6.4.1.2.1.2.1", "1.3.6.1.4.1.13742.6.4.1.2.1.3.1", 1, 0, 7, 8,
+)  # fmt: skip
+SWITCH_PORT = Tree(
+    "a managed switch", "1.3.6.1.4.1.9.1.1", "1.3.6.1.2.1.2.2.1.7", "1.3.6.1.2.1.2.2.1.8", 1, 2, 1, 2
+)  # fmt: skip
+
+
+@dataclass
+class Pdu:
+    """A rack of outlets; the first one feeds ``effect``. A relay takes ``move_s``, and reads as it stands."""
+
+    tree: Tree
+    effect: Effect
+    faults: Fault = field(default_factory=Fault)
+    move_s: float = 0.3
+    outlets: int = 8
+    ignores_sets: bool = False
+    unknown: bool = False
+    """Reads a state that is neither on nor off."""
+
+    def __post_init__(self) -> None:
+        self.relays = {
+            number: Relay(
+                Wiring("outlet", number, self.effect if number == 1 else _nothing, on=True, move_s=self.move_s),
+                self.faults, self,
+            )
+            for number in range(1, self.outlets + 1)
+        }  # fmt: skip
+
+    def start_operation(self) -> None:
+        """Sets are acknowledged before the relay has moved."""
+
+    def end_operation(self) -> None: ...
+
+    def get(self, object_id: str) -> bytes | None:
+        """The encoded value, or None when there is no such object."""
+        if object_id == "1.3.6.1.2.1.1.1.0":
+            return _tlv(_OCTETS, self.tree.description.encode())
+        if object_id == "1.3.6.1.2.1.1.2.0":
+            return _object_id(self.tree.object_id)
+        relay = self._relay(object_id, self.tree.state)
+        if relay is None:
+            return None
+        return _integer(99 if self.unknown else self.tree.reads_on if relay.contact else self.tree.reads_off)
+
+    def set(self, object_id: str, value: int) -> int:
+        """The error status."""
+        relay = self._relay(object_id, self.tree.control)
+        if relay is None:
+            return _NO_SUCH_NAME
+        if value not in (self.tree.on, self.tree.off, self.tree.cancel):
+            return _BAD_VALUE
+        if value != self.tree.cancel and not self.ignores_sets:
+            relay.set(value == self.tree.on)
+        return 0
+
+    def _relay(self, object_id: str, column: str) -> Relay | None:
+        prefix, _, outlet = object_id.rpartition(".")
+        return self.relays.get(int(outlet)) if prefix == column else None
+
+
+def _nothing(_on: bool) -> None:
+    """An outlet with nothing plugged in."""
+
+
+class SnmpServer(asyncio.DatagramProtocol):
+    """Answers one variable a message. A wrong community gets no answer, as from a real agent."""
+
+    def __init__(self, pdu: Pdu, community: str) -> None:
+        self.pdu, self._community = pdu, community.encode()
+        self.lose = 0
+        """How many datagrams to lose."""
+        self.delay_s = 0.0
+        self.port = 0
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @property
+    def resource(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self.port = self._transport.get_extra_info("sockname")[1]
+
+    async def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self.lose:
+            self.lose -= 1
+            return
+        try:
+            answer = self._answer(data)
+        except ValueError:
+            return
+        transport = self._transport
+        if answer and transport is not None:
+            send: Callable[[], None] = lambda: transport.sendto(answer, addr)  # noqa: E731
+            asyncio.get_running_loop().call_later(self.delay_s, send)
+
+    def _answer(self, data: bytes) -> bytes | None:
+        _, message, _ = _take(data, _SEQUENCE)
+        _, version, rest = _take(message, _INTEGER)
+        _, community, rest = _take(rest, _OCTETS)
+        operation, pdu, _ = _take(rest)
+        if community != self._community or operation not in (_GET, _SET):
+            return None
+        _, number, rest = _take(pdu, _INTEGER)
+        _, _, rest = _take(rest, _INTEGER)
+        _, _, rest = _take(rest, _INTEGER)
+        _, variables, _ = _take(rest, _SEQUENCE)
+        _, variable, _ = _take(variables, _SEQUENCE)
+        _, name, value = _take(variable, _OID)
+        status, value = self._act(operation, name, value)
+        bindings = _tlv(_SEQUENCE, _tlv(_SEQUENCE, _tlv(_OID, name) + value))
+        body = _tlv(_INTEGER, number) + _integer(status) + _integer(1 if status else 0) + bindings
+        header = _tlv(_INTEGER, version) + _tlv(_OCTETS, community)
+        return _tlv(_SEQUENCE, header + _tlv(_RESPONSE, body))
+
+    def _act(self, operation: int, name: bytes, value: bytes) -> tuple[int, bytes]:
+        """Error status and the value to answer with."""
+        object_id = _dotted(name)
+        if operation == _GET:
+            found = self.pdu.get(object_id)
+            return (0, found) if found is not None else (_NO_SUCH_NAME, _tlv(_NULL, b""))
+        _, content, _ = _take(value, _INTEGER)
+        return self.pdu.set(object_id, int.from_bytes(content, "big", signed=True)), value
+
+
+def _dotted(encoded: bytes) -> str:
+    if not encoded:
+        raise ValueError("an empty object identifier")
+    parts, part = [encoded[0] // 40, encoded[0] % 40], 0
+    for byte in encoded[1:]:
+        part = part << 7 | byte & 0x7F
+        if not byte & 0x80:
+            parts.append(part)
+            part = 0
+    return ".".join(map(str, parts))
