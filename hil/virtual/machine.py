@@ -51,12 +51,13 @@ class VirtualMachine:
         self.power = Power.OFF
         self.mains, self.slot, self.cable = True, True, True
         self.hung = False
-        self.shutdown_pending = False
         self._waking = False
         self._transition: asyncio.Task[None] | None = None
         self._timers: set[asyncio.Task[None]] = set()
         self._watchers: list[Watcher] = []
         self._sleep: Sleep | None = None
+        self._shutdown: object | None = None
+        """The request that waits for its time; another one is another object."""
         self._dirty: Dirty | None = None
 
     # from outside: the instruments
@@ -151,12 +152,21 @@ class VirtualMachine:
         """As shutdown.exe /s or /r /t; ``shutdown_pending`` until it begins or :meth:`abort_shutdown`."""
         windows = self.bench.windows
         report.shutdown_asked(windows, process, reason, code, restart=restart, comment=comment)
-        self.shutdown_pending = True
-        self._later(delay_s, lambda: self._when_on(self._shut_down, restart))
+        asked = self._shutdown = object()
+
+        def begin() -> None:
+            if self._shutdown is asked:
+                self._when_on(self._shut_down, restart)
+
+        self._later(delay_s, begin)
+
+    @property
+    def shutdown_pending(self) -> bool:
+        return self._shutdown is not None
 
     def abort_shutdown(self) -> bool:
         """False when none was pending."""
-        pending, self.shutdown_pending = self.shutdown_pending, False
+        pending, self._shutdown = self.shutdown_pending, None
         return pending
 
     def bugcheck(self, code: int, parameters: tuple[int, int, int, int]) -> None:
@@ -184,7 +194,7 @@ class VirtualMachine:
         self._become(Power.BOOTING)
         await async_pause(scale(seconds * FIRMWARE_SHARE))
         dirty, self._dirty = self._dirty, None
-        self.hung = self.shutdown_pending = False
+        self.hung, self._shutdown = False, None
         windows.kernel_starts(dirty, first=first)
         await async_pause(scale(seconds * (1 - FIRMWARE_SHARE)))
         await windows.services_start()
@@ -194,9 +204,7 @@ class VirtualMachine:
             await self.bench.ssh.listen_again()
 
     async def _shut_down(self, restart: bool) -> None:
-        if not self.shutdown_pending:
-            return
-        self.shutdown_pending = False
+        self._shutdown = None
         report.shutting_down(self.bench.windows, restart=restart)
         await async_pause(self.bench.scale(SHUTDOWN_S))
         self._end_everything()
@@ -209,6 +217,8 @@ class VirtualMachine:
         windows, bench = self.bench.windows, self.bench
         sleep = Sleep(state, caller, windows.now(), wake_at)
         report.asked_to_sleep(windows, sleep)
+        if state == "S4" and not windows.hibernation:
+            return
         if not bench.faults.sleeps(True, state=state):
             windows.refuse_sleep()
             return
@@ -286,8 +296,8 @@ class VirtualMachine:
         for task in (*self._timers, self._transition):
             if task and task is not running:
                 task.cancel()
-        self._waking = self.hung = self.shutdown_pending = False
-        self._sleep = None
+        self._waking = self.hung = False
+        self._sleep = self._shutdown = None
         self.bench.windows.power_lost()
         if self.bench.ssh:
             self.bench.ssh.reset()

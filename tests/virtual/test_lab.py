@@ -113,8 +113,8 @@ def test_wrong_fault_is_the_persons_mistake(tmp_path):
 
     Exit codes tell a scheduler who must act.
     """
-    with pytest.raises(UsageError, match="no.such:Fault"), Lab(described(faults=["no.such:Fault"]), tmp_path, Journal()):
-        pass
+    with pytest.raises(UsageError, match=r"no\.such:Fault"):
+        Lab(described(faults=["no.such:Fault"]), tmp_path, Journal()).__enter__()
     assert list(tmp_path.iterdir()) == []
 
 

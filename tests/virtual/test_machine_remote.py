@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from desk import Desk
@@ -77,7 +76,7 @@ def test_power_loss_resets_connections(desk, adapter):
     assert machine.boot().started > before.started
     adapter.wait_up(10)
     records = machine.shell.run(
-        Command("Get-WinEvent", FilterHashtable={"LogName": "System", "ProviderName": "Microsoft-Windows-Kernel-Power", "ID": 41})
+        Command("Get-WinEvent", FilterHashtable={"LogName": "System", "ProviderName": "*Kernel-Power", "ID": 41})
         | Command("Select-Object", ExpandProperty="Properties", First=1)
     )  # fmt: skip
     assert records[0]["Value"] == 0
@@ -122,7 +121,8 @@ def test_settings_restart_the_adapter(desk, adapter):
     """
     run = desk.machine.shell.run
     with pytest.raises(PowerShellError) as refused:
-        run(Command("Set-NetAdapterAdvancedProperty", Name=adapter.name, RegistryKeyword="*FlowControl", RegistryValue="9"))
+        wanted = {"RegistryKeyword": "*FlowControl", "RegistryValue": "9"}
+        run(Command("Set-NetAdapterAdvancedProperty", Name=adapter.name, **wanted))
     assert refused.value.error_id == "Windows System Error 87,Set-NetAdapterAdvancedProperty"
     assert "valid keyword values: 0, 1, 2, 3" in refused.value.message
     adapter.set("*JumboPacket", 9014)
@@ -141,7 +141,8 @@ def test_address_is_kept(desk, adapter):
     adapter.wait_up(10)
     assert adapter.addresses() == ["198.18.0.1/24"]
     with pytest.raises(PowerShellError) as refused:
-        desk.machine.shell.run(Command("New-NetIPAddress", InterfaceAlias=adapter.name, IPAddress="198.18.0.1", PrefixLength=24))
+        address = {"IPAddress": "198.18.0.1", "PrefixLength": 24}
+        desk.machine.shell.run(Command("New-NetIPAddress", InterfaceAlias=adapter.name, **address))
     assert refused.value.error_id == "Windows System Error 87,New-NetIPAddress"
 
 
@@ -245,8 +246,8 @@ def test_user_without_elevation(tmp_path):
         assert run(Command("Get-NetAdapter"))
         instance_id = r"PCI\VEN_1D0F&DEV_7A10&SUBSYS_00011D0F&REV_01\4&2A8F1C3&0&00E4"
         for command, error_id in (
-            (Command("Disable-NetAdapter", Name="Ethernet", Confirm=False), "Windows System Error 5,Disable-NetAdapter"),
-            (Command("Disable-PnpDevice", InstanceId=instance_id, Confirm=False), "HRESULT 0x80041001,Disable-PnpDevice"),
+            (Command("Disable-NetAdapter", Name="Ethernet"), "Windows System Error 5,Disable-NetAdapter"),
+            (Command("Disable-PnpDevice", InstanceId=instance_id), "HRESULT 0x80041001,Disable-PnpDevice"),
             (
                 Command("Set-ItemProperty", Path=r"HKLM:\SOFTWARE", Name="x", Value=1),
                 "System.Security.SecurityException,Microsoft.PowerShell.Commands.SetItemPropertyCommand",

@@ -21,7 +21,8 @@ def files(tmp_path: Path) -> Files:
     "spelling",
     [
         r"C:\hil\Tools\x.exe", r"c:\HIL\tools\X.EXE", "C:/hil/tools/x.exe", "/C:/hil/tools/x.exe",
-        r"C:\hil\.\tools\..\tools\x.exe", r"%SystemDrive%\hil\tools\x.exe", r"\??\C:\hil\tools\x.exe", r"\hil\tools\x.exe",
+        r"C:\hil\.\tools\..\tools\x.exe", r"%SystemDrive%\hil\tools\x.exe", r"\??\C:\hil\tools\x.exe",
+        r"\hil\tools\x.exe",
     ],
 )  # fmt: skip
 def test_one_file_in_every_spelling(files, spelling):
@@ -69,7 +70,8 @@ def test_registry_is_case_blind():
     """
     registry = Registry()
     registry.set(r"HKLM\Software\Hil", "Name", "x")
-    for path in (r"hklm:\SOFTWARE\hil", r"HKEY_LOCAL_MACHINE\software\HIL", r"Registry::HKEY_LOCAL_MACHINE\Software\Hil"):
+    for root in ("hklm:", "HKLM:", "HKEY_LOCAL_MACHINE", "Registry::HKEY_LOCAL_MACHINE"):
+        path = rf"{root}\SOFTWARE\hil"
         assert registry.get(path, "NAME") == "x"
     assert [key.name for key in registry.key("HKLM").subkeys.values()] == ["Software"]
 

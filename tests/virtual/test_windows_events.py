@@ -23,7 +23,10 @@ def log() -> EventLog:
     return EventLog(26100, now)
 
 
-@pytest.mark.parametrize(("build", "version", "count"), [(26100, 10, 21), (22631, 9, 20), (22000, 8, 16), (19045, 8, 16)])
+VERSIONS = [(26100, 10, 21), (22631, 9, 20), (22000, 8, 16), (19045, 8, 16)]
+
+
+@pytest.mark.parametrize(("build", "version", "count"), VERSIONS)
 def test_versions_follow_the_build(build, version, count):
     """Kernel-Power 41 has the version and the number of fields of the Windows that writes it.
 
@@ -111,7 +114,10 @@ def test_queries(log, query):
     assert {record.record_id for record in log.channels["System"] if test(record)} == QUERIES[query]
 
 
-@pytest.mark.parametrize("query", ["", "[", "*[System[", "*[System[EventID=]]", "*]", "//x", "*[position()=1]", "*[System[EventID='1]]"])
+BAD_QUERIES = ["", "[", "*[System[", "*[System[EventID=]]", "*]", "//x", "*[position()=1]", "*[System[EventID='1]]"]
+
+
+@pytest.mark.parametrize("query", BAD_QUERIES)
 def test_bad_queries(query):
     """What is no query is refused as such.
 

@@ -80,8 +80,9 @@ _DIRTY = (
     "BugcheckCode:UInt32 BugcheckParameter1:Pointer BugcheckParameter2:Pointer BugcheckParameter3:Pointer "
     "BugcheckParameter4:Pointer SleepInProgress:UInt32 PowerButtonTimestamp:UInt64 BootAppStatus:UInt32 "
     "Checkpoint:UInt8 ConnectedStandbyInProgress:Boolean SystemSleepTransitionsToOn:UInt32 "
-    "CsEntryScenarioInstanceId:UInt8 BugcheckInfoFromEFI:Boolean CheckpointStatus:UInt8 CsEntryScenarioInstanceIdV2:UInt64 "
-    "LongPowerButtonPressDetected:Boolean LidReliability:Boolean InputSuppressionState:UInt8 "
+    "CsEntryScenarioInstanceId:UInt8 BugcheckInfoFromEFI:Boolean CheckpointStatus:UInt8 "
+    "CsEntryScenarioInstanceIdV2:UInt64 LongPowerButtonPressDetected:Boolean "
+    "LidReliability:Boolean InputSuppressionState:UInt8 "
     "PowerButtonSuppressionState:UInt8 LidState:UInt8 WHEABootErrorCount:UInt32"
 )
 _RETURNED = (

@@ -78,12 +78,13 @@ def resumed(windows: Windows, sleep: Sleep, frozen_at: datetime) -> None:
     state, now = SYSTEM_STATE[sleep.state], windows.now()
     windows.events.add(
         POWER, 107, time=frozen_at, TargetState=state, EffectiveState=state, WakeFromState=state,
-        WakeRequesterTypeAc=1 if sleep.wake_timer else 0, ProgrammedWakeTimeAc=sleep.wake_timer or NEVER,
+        WakeRequesterTypeAc=1 if sleep.wake_timer else 0,
+        ProgrammedWakeTimeAc=sleep.wake_timer or NEVER,
     )  # fmt: skip
     delta = int((now - frozen_at).total_seconds() * 1000)
     windows.events.add(
-        "Kernel-General", 1, NewTime=now, OldTime=frozen_at, Reason=CLOCK_FROM_HARDWARE, CmosTime=now, TimeDeltaInMs=delta,
-        ProcessName=r"\Device\HarddiskVolume3\Windows\System32\ntoskrnl.exe", ProcessID=4,
+        "Kernel-General", 1, NewTime=now, OldTime=frozen_at, Reason=CLOCK_FROM_HARDWARE, CmosTime=now,
+        TimeDeltaInMs=delta, ProcessName=r"\Device\HarddiskVolume3\Windows\System32\ntoskrnl.exe", ProcessID=4,
     )  # fmt: skip
 
 

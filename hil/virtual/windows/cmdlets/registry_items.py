@@ -202,8 +202,8 @@ def write(
 
 def _stored(value: object, reg: str) -> Data:
     if reg in ("REG_DWORD", "REG_QWORD"):
-        bits = 32 if reg == "REG_DWORD" else 64
-        return int(text(value) or 0) & (2**bits - 1)
+        number = int(text(value) or 0)
+        return number & (0xFFFFFFFF if reg == "REG_DWORD" else 0xFFFFFFFFFFFFFFFF)
     if reg == "REG_MULTI_SZ":
         return [text(part) for part in value] if isinstance(value, list | tuple) else [text(value)]
     if reg == "REG_BINARY":

@@ -70,8 +70,9 @@ def record_object(computer: str, record: Record) -> PSRecord:
     properties: dict[str, object] = {
         "Message": record.message or None, "Id": PSInt(record.id), "Version": PSByte(record.version),
         "Qualifiers": None, "Level": PSByte(record.level), "Task": PSInt(0), "Opcode": PSInt16(0),
-        "Keywords": PSInt64(_KEYWORDS), "RecordId": PSInt64(record.record_id), "ProviderName": record.provider, "ProviderId": record.provider_id,
-        "LogName": record.channel, "ProcessId": PSInt(4), "ThreadId": PSInt(264), "MachineName": computer,
+        "Keywords": PSInt64(_KEYWORDS), "RecordId": PSInt64(record.record_id), "ProviderName": record.provider,
+        "ProviderId": record.provider_id, "LogName": record.channel,
+        "ProcessId": PSInt(4), "ThreadId": PSInt(264), "MachineName": computer,
         "UserId": PSRecord(("System.Security.Principal.SecurityIdentifier",), {"Value": "S-1-5-18"}, "S-1-5-18"),
         "TimeCreated": record.time, "ActivityId": None, "RelatedActivityId": None, "ContainerLog": record.channel,
         "MatchedQueryIds": [], "Bookmark": None, "LevelDisplayName": LEVEL_NAMES[record.level],
