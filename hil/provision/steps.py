@@ -199,6 +199,7 @@ KINDS: dict[str, type[Step]] = {
 def steps(place: Place) -> list[Step]:
     """All that this testbed needs, in the order in which it is applied."""
     testbed = place.testbed
+    tools.to_send(testbed.tools)  # a file that is missing is told before anything is changed
     wanted: list[Step] = [
         PowerPlan(place),
         # the driver under test must not be replaced, nor the machine restarted, in the middle of a night

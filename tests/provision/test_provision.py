@@ -65,7 +65,7 @@ def test_undo_when_the_machine_lost_its_copy(new_desk: Callable[..., Desk]) -> N
 
 
 def test_record_of_another_machine(new_desk: Callable[..., Desk]) -> None:
-    """A record made with another host key is not used: a reinstalled machine is not "put back" to another one's past."""
+    """A record made with another host key is not used: a reinstalled machine must not get another one's past."""
     desk = new_desk()
     record = desk.folder / "record" / "provisioned.json"
     record.parent.mkdir(parents=True)
@@ -137,5 +137,6 @@ def test_testbed_names_a_missing_tool(new_desk: Callable[..., Desk]) -> None:
     """A program that the testbed names and that is not there is the person's to mend, with its path."""
     desk = new_desk()
     tools = desk.testbed.tools.model_copy(update={"iperf3": Path("/nonexistent/iperf3.exe")})
-    with pytest.raises(UsageError, match="/nonexistent/iperf3.exe"):
+    with pytest.raises(UsageError, match=r"/nonexistent/iperf3\.exe"):
         provision(desk.machine, desk.testbed.model_copy(update={"tools": tools}), desk.folder / "record")
+    assert not (desk.folder / "record").exists()

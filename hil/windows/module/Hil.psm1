@@ -22,7 +22,7 @@ namespace Hil
         public static extern ulong GetTickCount64();
 
         [DllImport("psapi.dll", SetLastError = true)]
-        static extern bool EnumDeviceDrivers(IntPtr[] bases, int size, out int needed);
+        static extern bool EnumDeviceDrivers([Out] IntPtr[] bases, int size, out int needed);
         [DllImport("psapi.dll", CharSet = CharSet.Unicode, SetLastError = true)]
         static extern int GetDeviceDriverFileNameW(IntPtr imageBase, StringBuilder name, int size);
         [DllImport("psapi.dll", SetLastError = true)]
@@ -34,7 +34,7 @@ namespace Hil
             [MarshalAs(UnmanagedType.U1)] bool force,
             [MarshalAs(UnmanagedType.U1)] bool wakeupEventsDisabled);
         [DllImport("powrprof.dll")]
-        static extern uint CallNtPowerInformation(int level, IntPtr input, int inputSize, byte[] output, int outputSize);
+        static extern uint CallNtPowerInformation(int level, IntPtr input, int inputSize, [Out] byte[] output, int outputSize);
         [DllImport("kernel32.dll", SetLastError = true)]
         static extern IntPtr CreateWaitableTimerW(IntPtr attributes, bool manualReset, IntPtr name);
         [DllImport("kernel32.dll", SetLastError = true)]
@@ -112,7 +112,7 @@ namespace Hil
             return capabilities;
         }
 
-        // The timer belongs to this thread's process and must outlive the sleep, so both live here.
+        // The wake timer must live until the machine is awake, so it belongs to the thread that sleeps.
         public static void SuspendLater(bool hibernate, DateTime wakeUtc, int delayMs)
         {
             Enable("SeShutdownPrivilege");
