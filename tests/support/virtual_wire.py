@@ -33,7 +33,7 @@ class LocalServer:
         self._process = subprocess.Popen(
             netns.argv(namespace, argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         )
-        self.pid = self._process.pid
+        self._said = b""
 
     @property
     def running(self) -> bool:
@@ -41,11 +41,14 @@ class LocalServer:
 
     @property
     def stdout(self) -> bytes:
-        return b"" if self.running else self._process.communicate()[0]
+        if not self.running:
+            self.stop()
+        return self._said
 
     def stop(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        if self._process.stdout is not None and not self._process.stdout.closed:
+            self._said = self._process.communicate()[0]
 
 
 class LinuxMachine:
@@ -78,7 +81,7 @@ class VirtualWire:
             name="test", link_mbps=link_mbps, true_frames=true_frames, mac=MAC, faults=FaultChain(faults),
             wake=self.woken.append, loop=self.loop,
         )  # fmt: skip
-        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         try:
             self.do(self.nic.open)

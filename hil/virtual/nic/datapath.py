@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from hil.virtual.faults import Fault, load
@@ -269,6 +270,8 @@ def main() -> None:
     """Started by channel.py: descriptors of control, wake and counters, then the paths of faults."""
     control, wake, memory = (int(word) for word in sys.argv[1:4])
     faults = [load(path) for path in sys.argv[4:]]
+    with suppress(PermissionError):  # hardware does not wait for its turn; only root may say so
+        os.nice(-10)
     DataPath(socket.socket(fileno=control), socket.socket(fileno=wake), memory, faults).run()
 
 
