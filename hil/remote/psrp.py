@@ -97,16 +97,21 @@ class PowerShell:
         return self._run([pipeline], [job], timeout_s, check, quiet)[0]
 
     def batch(
-        self, pipelines: Sequence[Command | Pipeline], *, timeout_s: float = 30.0, check: bool = True
+        self,
+        pipelines: Sequence[Command | Pipeline],
+        *,
+        timeout_s: float = 30.0,
+        check: bool = True,
+        quiet: bool = False,
     ) -> list[Result]:
         """Run several pipelines in order, sent together, so that none waits for the answer to the one before.
 
-        All of them run, whatever happens to one; with ``check`` the first error is raised then.
+        All of them run, whatever happens to one; with ``check`` the first error is raised then. ``quiet`` as in ``run``.
         """
         if not pipelines:
             return []
         jobs = [Job(_creation(each, no_input=True)) for each in pipelines]
-        return self._run(pipelines, jobs, timeout_s, check, False)
+        return self._run(pipelines, jobs, timeout_s, check, quiet)
 
     def close(self) -> None:
         """Close the pipelines, then the pool, then the channel. Never raises; bounded to a few seconds."""

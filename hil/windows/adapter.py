@@ -246,7 +246,7 @@ class Adapter:
             self._adapter_query(),
             Command("Get-NetIPAddress", IPAddress=address),
         ]
-        device, adapters, addresses = self.machine.shell.batch(questions, check=False)
+        device, adapters, addresses = self.machine.shell.batch(questions, check=False, quiet=True)
         state = state_of(device[0]) if device else DeviceState(self.instance_id, present=False, problem=45)
         info = info_of(adapters[0]) if adapters else None
         return state, info, all(int(row["AddressState"]) == _PREFERRED for row in addresses)

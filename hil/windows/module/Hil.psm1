@@ -34,7 +34,8 @@ namespace Hil
             [MarshalAs(UnmanagedType.U1)] bool force,
             [MarshalAs(UnmanagedType.U1)] bool wakeupEventsDisabled);
         [DllImport("powrprof.dll")]
-        static extern uint CallNtPowerInformation(int level, IntPtr input, int inputSize, [Out] byte[] output, int outputSize);
+        static extern uint CallNtPowerInformation(
+            int level, IntPtr input, int inputSize, [Out] byte[] output, int outputSize);
         [DllImport("kernel32.dll", SetLastError = true)]
         static extern IntPtr CreateWaitableTimerW(IntPtr attributes, bool manualReset, IntPtr name);
         [DllImport("kernel32.dll", SetLastError = true)]
@@ -106,10 +107,10 @@ namespace Hil
         public static byte[] PowerCapabilities()
         {
             const int SystemPowerCapabilities = 4;
-            byte[] capabilities = new byte[76];
-            uint status = CallNtPowerInformation(SystemPowerCapabilities, IntPtr.Zero, 0, capabilities, capabilities.Length);
+            byte[] has = new byte[76];
+            uint status = CallNtPowerInformation(SystemPowerCapabilities, IntPtr.Zero, 0, has, has.Length);
             if (status != 0) throw new InvalidOperationException("CallNtPowerInformation: 0x" + status.ToString("X8"));
-            return capabilities;
+            return has;
         }
 
         // The wake timer must live until the machine is awake, so it belongs to the thread that sleeps.
