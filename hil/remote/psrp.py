@@ -106,7 +106,7 @@ class PowerShell:
     ) -> list[Result]:
         """Run several pipelines in order, sent together, so that none waits for the answer to the one before.
 
-        All of them run, whatever happens to one; with ``check`` the first error is raised then. ``quiet`` as in ``run``.
+        All of them run, whatever happens to one; with ``check`` the first error is raised then. ``quiet``: see ``run``.
         """
         if not pipelines:
             return []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.01
 """Short beside the round trip of a question: what is waited for is seen at the next answer."""
+_COUNTERS_S = 0.05
 _PREFERRED = 4
 """AddressState of MSFT_NetIPAddress once duplicate address detection is over"""
 _POWER_SETTINGS = (
@@ -92,7 +93,7 @@ class Adapter:
         """Read until ``reached`` or the deadline; the last reading either way, for the caller to assert on."""
         deadline = Deadline(timeout_s)
         while not reached(now := self.statistics()) and not deadline.expired:
-            pause(_POLL_S, why="counters move")
+            pause(_COUNTERS_S, why="counters move")
         return now
 
     def enable(self) -> None:
