@@ -46,6 +46,10 @@ class Channel:
         control.close()
         wake.close()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def command(self, file: int | None = None, **state: Any) -> None:
         """Change the path's state; in force on return. Raises BenchError when the process has ended."""
         try:

@@ -178,6 +178,11 @@ class Nic:
         """Layer-1 bits on the wire, both directions, over the last twentieth of a second, in Mbit/s."""
         return self._channel.load_mbps()
 
+    @property
+    def datapath_pid(self) -> int:
+        """Of the process that moves the frames."""
+        return self._channel.pid
+
     async def run(
         self,
         argv: Sequence[str],

@@ -54,7 +54,7 @@ class Wire:
 
     def __init__(self, mbps: float, *, true_frames: bool) -> None:
         self.partner = Namespace()
-        self._near = Namespace()
+        self.near = Namespace()
         try:
             self._lay(true_frames)
             self.set_rate(mbps)
@@ -66,15 +66,15 @@ class Wire:
         # an index that the partner's end does not have too: else Linux tells him of a lost link up to a second late
         near = {"ifname": NEAR, "kind": "veth", "mtu": _WIRE_MTU, "index": _NEAR_INDEX}
         other = {"ifname": PARTNER, "net_ns_fd": self.partner.fileno()}
-        ask(self._near, "a veth pair", lambda ip: ip.link("add", **near, peer=other))
-        self._near.call(lambda: _offload(NEAR, gro=True, cut=true_frames))
+        ask(self.near, "a veth pair", lambda ip: ip.link("add", **near, peer=other))
+        self.near.call(lambda: _offload(NEAR, gro=True, cut=true_frames))
         self.partner.call(lambda: _offload(PARTNER, gro=False, cut=true_frames))
-        ask(self._near, "a silent end of the wire", _silence)
+        ask(self.near, "a silent end of the wire", _silence)
         ask(self.partner, "the partner's port up", _bring_up)
 
     def open_socket(self) -> socket.socket:
         """A packet socket on the adapter's end: super-frames in, frames (perhaps gathered) out, VLAN tags aside."""
-        return self._near.call(_packet_socket)
+        return self.near.call(_packet_socket)
 
     def set_rate(self, mbps: float) -> None:
         """Layer-1 rate of each direction."""
@@ -87,18 +87,18 @@ class Wire:
                 index, rate=rate, burst=burst, limit=_QUEUE, overhead=_FRAMING, smallest=_MIN_ON_WIRE
             )
 
-        ask(self._near, "a token bucket (sch_tbf)", lambda ip: shape(ip, NEAR))
+        ask(self.near, "a token bucket (sch_tbf)", lambda ip: shape(ip, NEAR))
         ask(self.partner, "a token bucket (sch_tbf)", lambda ip: shape(ip, PARTNER))
 
     def set_link(self, up: bool) -> None:
         """The partner sees the carrier of the adapter's end."""
-        ask(self._near, "the wire up or down", lambda ip: set_link(ip, NEAR, state="up" if up else "down"))
+        ask(self.near, "the wire up or down", lambda ip: set_link(ip, NEAR, state="up" if up else "down"))
 
     def set_partner_address(self, addresses: Iterable[str]) -> None:
         ask(self.partner, "the partner's address", lambda ip: set_addresses(ip, PARTNER, addresses))
 
     def close(self) -> None:
-        self._near.close()
+        self.near.close()
         self.partner.close()
 
 

@@ -302,7 +302,7 @@ async def main():
     nic.plug("02-1D-0F-00-00-01")
     nic.set_partner_address(["198.18.0.2/24"])
     program = await nic.run(["sleep", "600"])
-    print(program.pid, nic.partner_netns, nic._channel._process.pid, flush=True)
+    print(program.pid, nic.partner_netns, nic.datapath_pid, flush=True)
     await asyncio.sleep(600)
 try:
     asyncio.run(main())
