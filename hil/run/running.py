@@ -61,7 +61,7 @@ class Running:
 
         Raises BenchError when it does not start or another run has it.
         """
-        missing: Mapping[str, str] = {}
+        missing: dict[str, str] = {}
         if self.testbed.virtual is None:
             self._lease = self._open.enter_context(lease(self.testbed, run=self.folder.run))
         else:
@@ -70,7 +70,9 @@ class Running:
             lab = Lab(self.testbed, state_dir(self.testbed), self.journal)
             with self.journal.span("step", f"start the virtual bench {self.testbed.name}"):
                 self.testbed = self._open.enter_context(lab)
-            missing = lab.missing
+            missing = dict(lab.missing)
+            if "wire" in missing:
+                missing["partner"] = "its wire is missing"
         self.testbed = self._with_packages(self.testbed)
         self.bench = self._open.enter_context(Bench(self.testbed, self.journal))
         self._guard = Guard(self.bench)

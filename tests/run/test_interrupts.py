@@ -38,8 +38,10 @@ def test_after(): pass
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("phase", ["setup", "call", "teardown"])
+@pytest.mark.parametrize(
+    ("phase", "number"),
+    [("setup", signal.SIGTERM), ("call", signal.SIGINT), ("call", signal.SIGTERM), ("teardown", signal.SIGINT)],
+)
 def test_in_each_phase(place: Any, phase: str, number: signal.Signals) -> None:
     """A night that is stopped leaves the bench as it was, and keeps what it had measured."""
     outcome = _interrupted(place, phase, number)

@@ -114,8 +114,14 @@ def test_a_bench_that_is_lost_leaves_the_run(box: Any) -> None:
     assert outcome.tests["test_next"]["troubles"][0]["family"] == "bench"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("moment", ["start the virtual bench", "provision the machine", "hanging"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("start the virtual bench", signal.SIGTERM),
+        ("provision the machine", signal.SIGINT),
+        ("hanging", signal.SIGTERM),
+    ],
+)
 def test_a_signal_ends_the_run_and_the_bench(box: Any, moment: str, number: signal.Signals) -> None:
     """Stopped while the bench starts, is provisioned, or tests: exit code 2, undone, and no process is left behind."""
     with subprocess.Popen(
