@@ -80,8 +80,9 @@ class Adapter:
 
     def reset(self, *keywords: str) -> None:
         """Back to the defaults of the INF; every property when none is named."""
-        for keyword in keywords or self.settings():
-            self._change("Reset-NetAdapterAdvancedProperty", RegistryKeyword=keyword)
+        rows = self._ask("Get-NetAdapterAdvancedProperty")
+        shown = [str(row["DisplayName"]) for row in rows if not keywords or row["RegistryKeyword"] in keywords]
+        self._change("Reset-NetAdapterAdvancedProperty", DisplayName=shown)
 
     def statistics(self) -> Statistics:
         row = self._ask("Get-NetAdapterStatistics")[0]
