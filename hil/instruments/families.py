@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hil.instruments.http import HttpSwitch, Request
 from hil.instruments.manners import Manners
 from hil.instruments.quarch import torridon
 from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
@@ -213,4 +214,54 @@ SNMP_FAMILIES = (
     ),
 )  # fmt: skip
 
-FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SNMP_FAMILIES, *SUPPLY_FAMILIES, *METERS)
+_RPC = '{"id":1,"method":"%s"%s}'
+_SHELLY_SET = ',"params":{"id":{channel},"on":%s}'
+_RESET = "/redfish/v1/Systems/{channel}/Actions/ComputerSystem.Reset"
+HTTP_FAMILIES = (
+    Family(
+        "netio", "NETIO PowerPDU, PowerBOX, PowerCable (JSON API)", ("outlet",), ("HTTP",),
+        "virtual instrument; public driver",
+        HttpSwitch(
+            "NETIO", Request("GET", "/netio.json"), ("Agent", "Model"), ("Agent", "SerialNumber"),
+            Request("POST", "/netio.json", '{"Outputs":[{"ID":{channel},"Action":1}]}'),
+            Request("POST", "/netio.json", '{"Outputs":[{"ID":{channel},"Action":0}]}'),
+            Request("GET", "/netio.json"), ("Outputs", "ID={channel}", "State"), (1,), (0,),
+        ),
+        confirm_s=20.0, note="a refused write is answered 200; writing must be enabled in its web page",
+    ),
+    Family(
+        "shelly-gen2", "Shelly Plus and Pro relays (channel from 0)", ("outlet",), ("HTTP",),
+        "virtual instrument; public driver",
+        HttpSwitch(
+            "Shelly", Request("POST", "/rpc", _RPC % ("Shelly.GetDeviceInfo", "")),
+            ("result", "model"), ("result", "id"),
+            Request("POST", "/rpc", _RPC % ("Switch.Set", _SHELLY_SET % "true")),
+            Request("POST", "/rpc", _RPC % ("Switch.Set", _SHELLY_SET % "false")),
+            Request("POST", "/rpc", _RPC % ("Switch.GetStatus", ',"params":{"id":{channel}}')), ("result", "output"),
+        ),
+        note="switch off its own timers, which fight the harness",
+    ),
+    Family(
+        "dli-pro", "Digital Loggers Web Power Switch Pro (REST, channel from 0)", ("outlet",), ("HTTP",),
+        "virtual instrument; public driver; identity unconfirmed",
+        HttpSwitch(
+            "Digital Loggers", Request("GET", "/restapi/config/"), ("model",), ("serial",),
+            Request("PUT", "/restapi/relay/outlets/{channel}/state/", "value=true", form=True),
+            Request("PUT", "/restapi/relay/outlets/{channel}/state/", "value=false", form=True),
+            Request("GET", "/restapi/relay/outlets/{channel}/physical_state/"), (), headers={"X-CSRF": "x"},
+        ),
+        confirm_s=20.0, note="read is the physical state; an outlet may be locked",
+    ),
+    Family(
+        "redfish", "any BMC with Redfish (channel = system)", ("out_of_band", "outlet"), ("HTTPS",),
+        "virtual instrument; specification",
+        HttpSwitch(
+            "Redfish", Request("GET", "/redfish/v1/Systems/{channel}"), ("Model",), ("SerialNumber",),
+            Request("POST", _RESET, '{"ResetType":"On"}'), Request("POST", _RESET, '{"ResetType":"ForceOff"}'),
+            Request("GET", "/redfish/v1/Systems/{channel}"), ("PowerState",), ("On",), ("Off",),
+        ),
+        confirm_s=60.0, note="PoweringOn and PoweringOff are neither on nor off, and are waited out",
+    ),
+)  # fmt: skip
+
+FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, *SUPPLY_FAMILIES, *METERS)

@@ -58,11 +58,10 @@ class Device(Protocol):
 D = TypeVar("D", bound=Device)
 
 
-class InstrumentServer(ABC, Generic[D]):
-    """One device behind an ephemeral loopback port. What it is sent while frozen it keeps, and acts on when thawed."""
+class TcpServer(ABC):
+    """Connections on an ephemeral loopback port, each served by ``_converse``; none outlives ``close``."""
 
-    def __init__(self, device: D) -> None:
-        self.device, self.habits = device, Habits()
+    def __init__(self) -> None:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -70,7 +69,7 @@ class InstrumentServer(ABC, Generic[D]):
     @property
     @abstractmethod
     def resource(self) -> str:
-        """VISA resource name."""
+        """What a testbed names it by."""
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=LONGEST_MESSAGE_BYTES)
@@ -89,11 +88,6 @@ class InstrumentServer(ABC, Generic[D]):
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
-    async def restart(self) -> None:
-        """The instrument loses its own power for a moment: connections are reset, settings are at their defaults."""
-        await self.drop_clients(reset=True)
-        self.device.restart()
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -111,11 +105,28 @@ class InstrumentServer(ABC, Generic[D]):
             writer.close()
 
     def _full(self) -> bool:
-        return self.habits.one_client and bool(self._clients)
+        """Whether one more client is one too many."""
+        return False
 
     @abstractmethod
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
+
+
+class InstrumentServer(TcpServer, Generic[D]):
+    """One device. What it is sent while frozen it keeps, and acts on when thawed."""
+
+    def __init__(self, device: D) -> None:
+        super().__init__()
+        self.device, self.habits = device, Habits()
+
+    async def restart(self) -> None:
+        """The instrument loses its own power for a moment: connections are reset, settings are at their defaults."""
+        await self.drop_clients(reset=True)
+        self.device.restart()
+
+    def _full(self) -> bool:
+        return self.habits.one_client and bool(self._clients)
 
     async def _execute(self, message: bytes) -> bytes | None:
         await self.habits.thawed.wait()
