@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hil.instruments.commands import LABGRID, UHUBCTL, YKUSH
 from hil.instruments.http import HttpSwitch, Request
 from hil.instruments.manners import Manners
 from hil.instruments.quarch import torridon
@@ -264,4 +265,23 @@ HTTP_FAMILIES = (
     ),
 )  # fmt: skip
 
-FAMILIES: tuple[Family, ...] = (*RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, *SUPPLY_FAMILIES, *METERS)
+COMMAND_FAMILIES = (
+    Family(
+        "ykush", "Yepkit YKUSH, YKUSH3 (resource = serial number)", ("usb_port", "slot"), ("ykushcmd",),
+        "a stand-in program; public driver; wording of the state unconfirmed", YKUSH,
+    ),
+    Family(
+        "uhubctl", "USB hubs with power switching per port (resource = location)", ("usb_port",), ("uhubctl",),
+        "a stand-in program; public driver", UHUBCTL,
+        note="many hubs cut the data lines and leave VBUS on: not for removal tests without a second witness",
+    ),
+    Family(
+        "labgrid", "any PDU of labgrid's power modules (resource = module@host)", ("outlet",), ("labgrid",),
+        "labgrid's own modules on the virtual PDU when installed", LABGRID, confirm_s=20.0,
+        note="runs in a process of its own, since the modules' requests have no timeout",
+    ),
+)  # fmt: skip
+
+FAMILIES: tuple[Family, ...] = (
+    *RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, *COMMAND_FAMILIES, *SUPPLY_FAMILIES, *METERS,
+)  # fmt: skip

@@ -148,3 +148,16 @@ def test_states_in_between_are_waited_out(pdu, journal):
     started = time.monotonic()
     bmc.on()
     assert time.monotonic() - started >= 0.25
+
+
+def test_labgrids_own_driver(lab, pdu, journal):
+    """labgrid's power module, in a process of its own, switches the same PDU through our contact."""
+    pytest.importorskip("labgrid", reason="the extra labgrid is not installed")
+    server = pdu()
+    resource = f"shelly_gen2@{server.resource}"
+    spec = Instrument(role="outlet", family="labgrid", resource=resource, channel="0", timeout_s=20)
+    outlet = open_instrument("mains", spec, journal)
+    assert outlet.state() is Switch.ON
+    outlet.off()
+    assert outlet.state() is Switch.OFF
+    assert lab.ends.done == [("mains", False)]
