@@ -70,9 +70,8 @@ class VirtualBench:
             description="virtual bench",
             machine=Machine(ssh=ssh, shell=self.config.far_end, asleep_below_w=ASLEEP_BELOW_W, **self._timeouts()),
             adapter=Adapter(
+                hardware_id=HARDWARE_ID, link_mbps=self.config.link_mbps, address=ADDRESS,
                 back_timeout_s=_LEAST_TIMEOUT_S,
-                hardware_id=HARDWARE_ID,
-                link_mbps=self.config.link_mbps, address=ADDRESS,
             ),
             partner=self._partner(),
             instruments=standing,
