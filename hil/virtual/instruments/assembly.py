@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from hil.testbed.model import Instrument
 from hil.virtual.faults import Fault
+from hil.virtual.instruments.control import ControlPort
 from hil.virtual.instruments.device import ScpiDevice
 from hil.virtual.instruments.hislip_server import HislipServer
 from hil.virtual.instruments.meter import PowerMeter
@@ -39,12 +40,13 @@ class Instruments:
     """All instruments of one bench; ``start`` gives the testbed's ``instruments`` section, ready to dump.
 
     Each role has an instrument of its own, and dialects and transports are mixed as on real benches. ``servers`` are by
-    role, for faults and the control port.
+    role; ``control`` spoils them while they run.
     """
 
     def __init__(self, bench: VirtualBench) -> None:
         self._bench = bench
         self.servers: dict[str, InstrumentServer[ScpiDevice]] = {}
+        self.control = ControlPort(self.servers)
 
     async def start(self) -> dict[str, Instrument]:
         described: dict[str, Instrument] = {}
@@ -53,9 +55,11 @@ class Instruments:
             self.servers[role] = server = _SPEAKS[role](device)
             await server.start()
             described[role] = entry.model_copy(update={"resource": server.resource})
+        await self.control.start()
         return described
 
     async def close(self) -> None:
+        await self.control.close()
         for server in self.servers.values():
             await server.close()
             if isinstance(server.device, PowerMeter):

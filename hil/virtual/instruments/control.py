@@ -1,0 +1,90 @@
+"""The control port of the virtual instruments: faults of connections and contacts while they run. Not SCPI.
+
+A line of JSON in, a line out: ``{"instrument": "slot", "do": "freeze"}`` is answered ``{"ok": true}``, a mistake with
+``{"error": "..."}``. What can be done:
+
+==============  =====================================================================================
+``next``        ``answers``: what becomes of the next answers: pass, silent, half, fin, rst, garbage, freeze
+``late``        ``seconds`` before each answer from now on
+``freeze``      nothing is answered; what is sent is kept, and acted upon at ``thaw``
+``thaw``
+``cut``         end every connection by FIN, or by RST with ``reset``
+``gone``        stop listening and hang up, until ``back``
+``back``        listen again on the same port
+``restart``     the instrument itself loses power for a moment: defaults, and the power-on bit
+``one_client``  refuse a second client while ``on``
+``serial``      answer *IDN? with another ``serial`` number
+``ignore``      say yes to sets and do nothing while ``on``
+``weld``        the contacts stay where they are while ``on``, and read back as commanded
+==============  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hil.virtual.instruments.device import ScpiDevice
+from hil.virtual.instruments.relay import RelayUnit
+from hil.virtual.instruments.server import InstrumentServer, Mishap, TcpServer
+
+
+class ControlPort(TcpServer):
+    """Over the servers of one bench, by role."""
+
+    def __init__(self, servers: Mapping[str, InstrumentServer[ScpiDevice]]) -> None:
+        super().__init__()
+        self._servers = servers
+
+    @property
+    def resource(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            try:
+                order = json.loads(line)
+                await self._obey(self._servers[order.pop("instrument")], order.pop("do"), order)
+                answer: dict[str, object] = {"ok": True}
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+
+    async def _obey(self, server: InstrumentServer[ScpiDevice], verb: str, order: Mapping[str, Any]) -> None:
+        habits = server.habits
+        match verb:
+            case "next":
+                habits.mishaps.extend(Mishap(kind) for kind in order["answers"])
+            case "late":
+                habits.late_s = float(order["seconds"])
+            case "freeze":
+                habits.thawed.clear()
+            case "thaw":
+                habits.thawed.set()
+            case "cut":
+                await server.drop_clients(reset=bool(order.get("reset", False)))
+            case "gone":
+                await server.close()
+            case "back":
+                await server.start()
+            case "restart":
+                await server.restart()
+            case "one_client":
+                habits.one_client = bool(order["on"])
+            case "serial":
+                server.device.serial = str(order["serial"])
+            case "ignore" | "weld":
+                self._spoil(server.device, verb, on=bool(order["on"]))
+            case _:
+                raise ValueError(f"no such thing to do: {verb}")
+
+    def _spoil(self, device: ScpiDevice, verb: str, *, on: bool) -> None:
+        if not isinstance(device, RelayUnit):
+            raise TypeError("only relays can do that")
+        if verb == "ignore":
+            device.ignores_sets = on
+        for relay in device.relays.values() if verb == "weld" else ():
+            relay.welded = on
