@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hil.errors import UsageError
 from hil.package.inf import Inf, Line
@@ -26,9 +27,8 @@ _KINDS = {
 _KIND_MASK = 0xFFFF0001
 
 
-@dataclass(frozen=True)
-class AddReg:
-    """One value of an add-registry section; ``root`` as written, ``HKR`` being the device's driver key."""
+class AddReg(NamedTuple):
+    """One value of an add-registry section; ``root`` as written, ``HKR`` being relative to what the section installs."""
 
     root: str
     subkey: str
@@ -38,8 +38,7 @@ class AddReg:
     number: int
 
 
-@dataclass(frozen=True)
-class CopyFile:
+class CopyFile(NamedTuple):
     """One file that the section copies, and where to: a directory id with a folder below it."""
 
     target: str
@@ -64,6 +63,13 @@ class Service:
     event_log: bool
     """Whether an error log install section is named."""
     number: int
+    section: str = ""
+    """Its service-install section, as written."""
+    event_log_section: str = ""
+    registry: tuple[AddReg, ...] = ()
+    """Relative to the service's key."""
+    event_log_registry: tuple[AddReg, ...] = ()
+    """Relative to the event source's key."""
 
     @property
     def function_driver(self) -> bool:
@@ -87,6 +93,17 @@ class Install:
     services: tuple[Service, ...]
     includes: tuple[str, ...]
     needs: tuple[str, ...]
+    directives: tuple[Line, ...] = ()
+    """All entries of the section, those of needed sections in this file too."""
+    hardware: tuple[AddReg, ...] = ()
+    """Registry of the .HW section, relative to the device's hardware key."""
+    deletions: tuple[Line, ...] = ()
+    """Entries of all DelReg sections."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it stands in this file: it needs nothing of an INF of Windows."""
+        return not self.includes
 
     @property
     def function_driver(self) -> Service | None:
@@ -98,24 +115,69 @@ def read(inf: Inf, model: Model, target: Target) -> Install:
 
     Raises UsageError when no such section exists, or an entry in it cannot be understood.
     """
-    name = decorated(inf, model.install_section, target)
-    if name is None:
-        raise UsageError(
-            f"a section [{model.install_section}] or its decorated form", seen="none of that name",
-            where=inf.where(model.number),
+    return Reader(inf, target).install(model)
+
+
+class Reader:
+    """Reads install sections of one INF for one Windows; a registry section that many share is read once."""
+
+    def __init__(self, inf: Inf, target: Target) -> None:
+        self.inf, self.target = inf, target
+        self._registry: dict[str, tuple[AddReg, ...]] = {}
+
+    def install(self, model: Model) -> Install:
+        """As :func:`read`."""
+        inf, name = self.inf, decorated(self.inf, model.install_section, self.target)
+        if name is None:
+            raise UsageError(
+                f"a section [{model.install_section}] or its decorated form", seen="none of that name",
+                where=inf.where(model.number),
+            )  # fmt: skip
+        lines = tuple(_with_needs(inf, name, frozenset()))
+        services = tuple(_with_needs(inf, f"{name}.Services", frozenset()))
+        hardware = tuple(_with_needs(inf, f"{name}.HW", frozenset()))
+        return Install(
+            section=name,
+            number=inf.line_of(name),
+            network=tuple((key, _integer(inf, line, 0)) for key in NETWORK_ENTRIES if (line := _first(lines, key))),
+            registry=self.registry(lines),
+            copies=tuple(_copies(inf, lines)),
+            services=tuple(self._service(line) for line in services if _is(line, "AddService") and line.value(0)),
+            includes=_values((*lines, *services, *hardware), "Include"),
+            needs=_values(lines, "Needs"),
+            directives=lines,
+            hardware=self.registry(hardware),
+            deletions=tuple(_named(inf, lines, "DelReg")),
+        )
+
+    def registry(self, lines: tuple[Line, ...]) -> tuple[AddReg, ...]:
+        """What all AddReg directives among ``lines`` write. Raises UsageError for data that fits no type."""
+        return tuple(entry for name in _values(lines, "AddReg") for entry in self._section(name))
+
+    def _section(self, name: str) -> tuple[AddReg, ...]:
+        if name not in self._registry:
+            entries = (entry for line in self.inf.lines(name) for entry in _registry(self.inf, line))
+            self._registry[name] = tuple(entries)
+        return self._registry[name]
+
+    def _service(self, line: Line) -> Service:
+        inf, section = self.inf, self.inf.lines(line.value(2))
+
+        def number(key: str) -> int:
+            return _integer(inf, _first(section, key), 0)
+
+        def text(key: str) -> str:
+            found = _first(section, key)
+            return found.value(0) if found else ""
+
+        return Service(
+            name=line.value(0), flags=_integer(inf, line, 1), binary=text("ServiceBinary"),
+            service_type=number("ServiceType"), start_type=number("StartType"),
+            error_control=number("ErrorControl"), display_name=text("DisplayName"),
+            group=text("LoadOrderGroup"), event_log=bool(line.value(3)), number=line.number,
+            section=line.value(2), event_log_section=line.value(3), registry=self.registry(section),
+            event_log_registry=self.registry(inf.lines(line.value(3))),
         )  # fmt: skip
-    lines = tuple(_with_needs(inf, name, frozenset()))
-    services = (line for line in _with_needs(inf, f"{name}.Services", frozenset()) if _is(line, "AddService"))
-    return Install(
-        section=name,
-        number=inf.line_of(name),
-        network=tuple((key, _integer(inf, line, 0)) for key in NETWORK_ENTRIES if (line := _first(lines, key))),
-        registry=tuple(entry for line in _named(inf, lines, "AddReg") for entry in _registry(inf, line)),
-        copies=tuple(_copies(inf, lines)),
-        services=tuple(_service(inf, line) for line in services if line.value(0)),
-        includes=_values(lines, "Include"),
-        needs=_values(lines, "Needs"),
-    )
 
 
 def decorated(inf: Inf, section: str, target: Target) -> str | None:
@@ -166,7 +228,7 @@ def _integer(inf: Inf, line: Line | None, index: int) -> int:
 
 def _registry(inf: Inf, line: Line) -> Iterator[AddReg]:
     flags = _integer(inf, line, 3)
-    if flags & (_DELETE | _KEY_ONLY):
+    if flags & (_DELETE | _KEY_ONLY) or not line.value(0):
         return
     kind = _KINDS.get(flags & _KIND_MASK, "REG_BINARY")
     data: str | int | bytes | tuple[str, ...] = line.value(4)
@@ -205,24 +267,6 @@ def _destination(inf: Inf, section: str) -> tuple[int, str]:
     directories = inf.section("DestinationDirs")
     line = (directories.first(section) or directories.first("DefaultDestDir")) if directories else None
     return _integer(inf, line, 0), line.value(1) if line else ""
-
-
-def _service(inf: Inf, line: Line) -> Service:
-    section = inf.lines(line.value(2))
-
-    def number(key: str) -> int:
-        return _integer(inf, _first(section, key), 0)
-
-    def text(key: str) -> str:
-        found = _first(section, key)
-        return found.value(0) if found else ""
-
-    return Service(
-        name=line.value(0), flags=_integer(inf, line, 1), binary=text("ServiceBinary"),
-        service_type=number("ServiceType"), start_type=number("StartType"),
-        error_control=number("ErrorControl"), display_name=text("DisplayName"),
-        group=text("LoadOrderGroup"), event_log=bool(line.value(3)), number=line.number,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
