@@ -47,7 +47,7 @@ def main() -> None:
         bare = measure([*PYTHON, "-c", "pass"], repeat)
         run = [*PYTHON, "-m", "hil.cli", "run", "--reports", folder]
         rows = [
-            ("import hil", 0.15, measure([*PYTHON, "-c", "import hil, hil.run.plugin"], repeat) - bare),
+            ("import hil", 0.15, measure([*PYTHON, "-c", "import hil, hil.cli"], repeat) - bare),
             ("hil --help", 0.5, measure([*PYTHON, "-m", "hil.cli", "--help"], repeat)),
             ("collect all suites", 1.0, measure([*run, "--collect-only", "-q"], repeat)),
             ("cold run of one test", 4.0, measure([*run, "--testbed", "testbeds/virtual.yaml", str(suite)], repeat)),

@@ -10,6 +10,7 @@ from hil.errors import BenchError, HilError, UsageError
 from hil.journal import Journal
 from hil.testbed.lease import state_dir
 from hil.testbed.model import Testbed
+from hil.wait import wait_until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,6 +28,10 @@ _STARTS_WITHIN_S = 5.0
 """From mains to drawing power, where the firmware is set to start when the mains return."""
 
 
+class _DrawsNoPower(BenchError):
+    """The meter works, and the machine is off or asleep."""
+
+
 class Bench:
     """Assembled from an ordinary testbed; close() ends what was opened, newest first."""
 
@@ -38,12 +43,21 @@ class Bench:
     @cached_property
     def machine(self) -> Machine:
         """Connected. Raises BenchError when it cannot be reached or is not what the testbed says."""
+        from hil.remote import SshUnreachable
         from hil.windows import Machine
 
         if self.testbed.machine is None:
             raise UsageError("a machine", seen="the testbed has none", where=self.testbed.name)
+        machine = Machine(self.testbed.machine, self.journal)
+        self._open.callback(machine.close)
         with self.journal.span("step", "connect to the machine"):
-            return self._open.enter_context(Machine(self.testbed.machine, self.journal))
+            try:
+                machine.connect()
+            except SshUnreachable:
+                if not self._start_by_button():
+                    raise
+                machine.reconnect(self.boot_timeout_s)
+        return machine
 
     @cached_property
     def adapter(self) -> Adapter:
@@ -145,21 +159,29 @@ class Bench:
             ) from failed[0]
 
     def _machine_on(self) -> None:
-        """The machine answers again, if it was ever asked: a press of the button wakes it or starts it where needed."""
-        if not self.connected or self.machine.ssh.alive():
-            return
-        knows = self.has("button") and self.has("meter") and self.machine.settings.asleep_below_w is not None
-        if knows and not self._draws_power():
-            self.button.press()
-        self.machine.reconnect(self.boot_timeout_s)
+        """The machine answers again, if it was ever asked."""
+        if self.connected and not self.machine.ssh.alive():
+            self._start_by_button()
+            self.machine.reconnect(self.boot_timeout_s)
 
-    def _draws_power(self) -> bool:
-        """Whether the meter sees more than a sleeping machine draws; one that starts by itself does so in seconds."""
-        try:
-            self.meter.wait_above(self.machine.asleep_below_w, timeout_s=_STARTS_WITHIN_S)
-        except BenchError:
+    def _start_by_button(self) -> bool:
+        """Press the button of a machine that the meter sees off or asleep; whether it was pressed.
+
+        A press on one that runs would shut it down, so without a meter nobody presses.
+        """
+        limit_w = self.testbed.machine.asleep_below_w if self.testbed.machine else None
+        if limit_w is None or not (self.has("button") and self.has("meter")):
             return False
-        return True
+        try:
+            # one that starts by itself when the mains return does so in seconds
+            wait_until(
+                lambda: self.meter.read_w() > limit_w, what="the machine to draw power", timeout_s=_STARTS_WITHIN_S,
+                journal=self.journal, error=_DrawsNoPower,
+            )  # fmt: skip
+        except _DrawsNoPower:
+            self.button.press()
+            return True
+        return False
 
     def close(self) -> None:
         self._open.close()

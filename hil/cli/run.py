@@ -23,7 +23,9 @@ def run(context: typer.Context) -> int:
 
     # pytest would rewrite the assertions of a plug-in; ours has none that a test sees, and it is loaded already
     quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    return int(pytest.main([*quiet, *arguments(context.args)]))
+    # hypothesis takes a quarter of a second to load, and works in a suite without its plug-in too
+    light = ["-p", "no:hypothesispytest"]
+    return int(pytest.main([*quiet, *light, *arguments(context.args)]))
 
 
 def arguments(given: list[str]) -> list[str]:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 def provision(bench: Bench, facts: dict[str, str]) -> None:
-    """Provision the machine and bind the package under test; note in ``facts`` what is tested.
+    """Bring the bench to rest, provision the machine and bind the package under test; note in ``facts`` what is tested.
 
     Raises UsageError for what a person must mend, BenchError when the machine does not take a change,
     DriverInstallFailed when Windows refuses the package.
     """
     from hil.windows.driver_store import DriverStore
 
+    # a run that was killed may have left the slot pulled or the mains off
+    bench.to_rest()
     machine, testbed = bench.machine, bench.testbed
     with bench.journal.span("step", "provision the machine") as outcome:
         outcome["done"] = str(provision_machine(machine, testbed, machine_folder(testbed)))

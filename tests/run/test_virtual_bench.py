@@ -76,6 +76,15 @@ def test_holds(machine, outlet, undo):
     pause(30, why="a signal")
 """
 
+KILLED = """
+import os, signal
+def test_is_killed(bench, slot, meter):
+    slot.pull()
+    bench.machine.tool("shutdown", "/s", "/t", "0")
+    meter.wait_below(3, timeout_s=20)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 
 @pytest.fixture
 def box(place: Any) -> Any:
@@ -137,6 +146,17 @@ def test_a_signal_ends_the_run_and_the_bench(box: Any, moment: str, number: sign
     assert outcome.lines[-1]["reason"] == "interrupted"
     assert (box.folder / "undone").exists() == (moment == "hanging")
     assert [*(box.folder / "state").glob("bench-*")] == []
+
+
+def test_a_run_starts_from_any_position(box: Any) -> None:
+    """A run that was killed left the slot pulled and the machine off; the next one finds its way without a person."""
+    with lab_up(box) as file:
+        command = [*box.command(KILLED, "--no-provision"), f"--testbed={file}"]
+        killed = subprocess.run(command, cwd=box.folder, env=box.environment, capture_output=True)
+        assert killed.returncode == -signal.SIGKILL
+        outcome = box.run("def test_x(driver, adapter): assert adapter.wait_up()", f"--testbed={file}")
+    assert outcome.verdicts == {"test_x": "passed"}, outcome.text
+    assert "button" in (outcome.folder / "journal.jsonl").read_text()
 
 
 def _reached(folder: Path, moment: str) -> bool:
