@@ -16,10 +16,12 @@ from hil.instruments.roles import (
     UsbPort,
     Witness,
 )
+from hil.instruments.switching import Feeds
 
 __all__ = [
     "Button",
     "Cable",
+    "Feeds",
     "Identity",
     "Meter",
     "OutOfBand",

@@ -57,7 +57,7 @@ class CommandContact:
                     f"{self.name} at {self._spec.resource}", seen=listed.strip() or "nothing",
                     where=self._table.identify[0], next_step="compare serial number or location with the testbed file",
                 )  # fmt: skip
-            self._identity = Identity(self._table.vendor, self._table.identify[0], self._spec.resource)
+            self._identity = Identity(self._table.vendor, "", self._spec.resource)
         return self._identity
 
     def read(self) -> Switch:
@@ -129,8 +129,9 @@ import importlib, sys
 action, resource, index = sys.argv[1:]
 name, _, host = resource.partition("@")
 module = importlib.import_module("labgrid.driver.power." + name)
-host, _, port = host.rpartition(":") if host.rpartition(":")[2].isdigit() else (host, "", "")
-port = port or getattr(module, "PORT", None)
+port = getattr(module, "PORT", None)
+if "://" not in host and ":" in host:
+    host, port = host.split(":")
 if action in ("on", "off"):
     module.power_set(host, port, int(index), action == "on")
 print(resource, {True: "is on", False: "is off"}.get(module.power_get(host, port, int(index)), "is unknown"))

@@ -277,7 +277,7 @@ COMMAND_FAMILIES = (
     ),
     Family(
         "labgrid", "any PDU of labgrid's power modules (resource = module@host)", ("outlet",), ("labgrid",),
-        "labgrid's own modules on the virtual PDU when installed", LABGRID, confirm_s=20.0,
+        "labgrid's shelly_gen2 module on the virtual PDU", LABGRID, confirm_s=20.0,
         note="runs in a process of its own, since the modules' requests have no timeout",
     ),
 )  # fmt: skip

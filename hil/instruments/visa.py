@@ -43,8 +43,10 @@ class VisaLine:
         self._write(message + self._end)
 
     def health(self) -> Health:
-        """Serial lines and USB are taken for healthy: pyvisa-py bounds their waits itself."""
-        return Health.QUIET if self._bounded is None else self._bounded.health()
+        """USB is taken for healthy; a serial line has no end to be found, but may hold bytes that nobody asked for."""
+        if self._bounded is not None:
+            return self._bounded.health()
+        return Health.UNREAD if getattr(self._visa, "bytes_in_buffer", 0) else Health.QUIET
 
     def set_timeout(self, timeout_s: float) -> None:
         self._visa.timeout = timeout_s * 1000

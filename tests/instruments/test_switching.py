@@ -8,7 +8,7 @@ import pytest
 from instrument_lab import InstrumentLab
 
 from hil.errors import BenchError
-from hil.instruments import Switch, open_instrument
+from hil.instruments import Feeds, Switch, open_instrument
 from hil.virtual.faults.instrument import SlotRelayLies
 from hil.virtual.instruments.server import Mishap
 
@@ -192,3 +192,17 @@ def test_rebooted_instrument_is_told_by_its_power_on_bit(lab, role, records):
     time.sleep(0.05)
     assert slot.state() is Switch.OFF
     assert any("switched on since" in record["what"] for record in records)
+
+
+def test_two_feeds_are_one_outlet(lab, role):
+    """A machine with two supplies is off when both feeds are off; one of two is neither on nor off."""
+    first, second = role("outlet"), role("outlet", channel="1002")
+    both = Feeds("mains", [first, second])
+    second.on()
+    assert both.state() is Switch.ON
+    first.off()
+    assert both.state() is Switch.UNKNOWN
+    both.off(witness=lambda: not lab.ends.mains)
+    assert both.state() is Switch.OFF
+    both.cycle(off_s=0.05)
+    assert both.state() is Switch.ON
