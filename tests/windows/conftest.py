@@ -32,6 +32,14 @@ def desk(new_desk: Callable[..., Desk]) -> Desk:
     return new_desk()
 
 
+@pytest.fixture(scope="session")
+def troubled(new_desk: Callable[..., Desk]) -> tuple[Desk, Adapter]:
+    """A bench whose faults each show on an occasion of their own: the fourth removal, a restart, a sleep."""
+    faults = ("driver:CrashOnFourthRemoval", "windows:RestartsByItself", "windows:SleepRefused")
+    desk = new_desk(faults=tuple(f"hil.virtual.faults.{fault}" for fault in faults))
+    return desk, desk.adapter()
+
+
 @pytest.fixture
 def machine(desk: Desk) -> Machine:
     return desk.machine

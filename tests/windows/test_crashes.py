@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from desk import Desk
 
 from hil.errors import BenchError, Bugcheck
-from hil.windows import IncidentKind, parse_header
+from hil.windows import Adapter, IncidentKind, parse_header
 from hil.windows.dump import HEADER_BYTES
 
 
-def test_bugcheck_with_its_dump(new_desk: Callable[..., Desk], tmp_path: Path) -> None:
+def test_bugcheck_with_its_dump(troubled: tuple[Desk, Adapter], tmp_path: Path) -> None:
     """A driver that crashes Windows on removal is that bugcheck, with parameters and a dump that holds the same."""
-    desk = new_desk(faults=("hil.virtual.faults.driver:CrashOnFourthRemoval",))
-    adapter, slot, machine = desk.adapter(), desk.instrument("slot"), desk.machine
+    desk, adapter = troubled
+    slot, machine = desk.instrument("slot"), desk.machine
     mark, boot = machine.crashes.mark(), machine.boot()
     for _ in range(3):
         slot.pull()
@@ -25,6 +24,8 @@ def test_bugcheck_with_its_dump(new_desk: Callable[..., Desk], tmp_path: Path) -
         adapter.wait_up()
     slot.pull()
     machine.wait_booted(after=boot)
+    slot.plug()
+    adapter.wait_up()
     (incident,) = machine.crashes.since(mark)
     assert (incident.kind, incident.code) == (IncidentKind.BUGCHECK, 0xD1)
     assert isinstance(incident.error("bench"), Bugcheck)
@@ -37,9 +38,8 @@ def test_bugcheck_with_its_dump(new_desk: Callable[..., Desk], tmp_path: Path) -
         assert (header.code, header.parameters) == (incident.code, incident.parameters)
 
 
-def test_mains_lost(new_desk: Callable[..., Desk]) -> None:
+def test_mains_lost(desk: Desk) -> None:
     """A power cut is a power loss, not a bugcheck; while it lasts the machine is unreachable, which is said quickly."""
-    desk = new_desk()
     machine, outlet = desk.machine, desk.instrument("outlet")
     mark, boot = machine.crashes.mark(), machine.boot()
     outlet.off()
@@ -51,10 +51,10 @@ def test_mains_lost(new_desk: Callable[..., Desk]) -> None:
     assert [incident.kind for incident in machine.crashes.since(mark)] == [IncidentKind.POWER_LOSS]
 
 
-def test_restart_that_nobody_asked_for(new_desk: Callable[..., Desk]) -> None:
+def test_restart_that_nobody_asked_for(troubled: tuple[Desk, Adapter]) -> None:
     """A restart by Windows itself is seen, with the process that asked: else the driver is blamed for it."""
-    desk = new_desk(faults=("hil.virtual.faults.windows:RestartsByItself",))
-    adapter, machine = desk.adapter(), desk.machine
+    desk, adapter = troubled
+    machine = desk.machine
     mark, boot = machine.crashes.mark(), machine.boot()
     adapter.restart()
     machine.wait_booted(after=boot)

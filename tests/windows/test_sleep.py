@@ -8,7 +8,7 @@ import pytest
 from desk import Desk
 
 from hil.errors import BenchError, DutError, UsageError, WakeFailed
-from hil.windows import Machine, WakeSource
+from hil.windows import Adapter, Machine, WakeSource
 
 GUARD_S = 2
 
@@ -71,10 +71,10 @@ def test_sleep_states(desk: Desk) -> None:
     assert set(desk.machine.sleep_states()) == {"S3", "S4"}
 
 
-def test_refused_sleep(new_desk: Callable[..., Desk]) -> None:
+def test_refused_sleep(troubled: tuple[Desk, Adapter]) -> None:
     """A driver that fails the power request: the machine stays on, and the record of who objected is in the message."""
-    desk = new_desk(faults=("hil.virtual.faults.windows:SleepRefused",))
-    machine, adapter = desk.machine, desk.adapter()
+    desk, adapter = troubled
+    machine = desk.machine
     machine.suspend("S3", wake_after_s=GUARD_S)
     with pytest.raises(DutError, match="still answers") as caught:
         machine.wait_asleep(timeout_s=1.5)
