@@ -6,7 +6,6 @@ Directions are the machine's: ``send`` is data from the machine to the partner (
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,11 +111,12 @@ def refused(report: dict[str, Any]) -> bool:
 def tcp_result(report: dict[str, Any], *, direction: Direction, streams: int) -> TcpResult:
     """From the client's report, whole or cut short."""
     end = report.get("end") or {}
-    forward, backward = _rate(end, "sum_received", "sum_sent"), _rate(end, "sum_received", "sum_sent")
+    forward = backward = _rate(end, "sum_received", "sum_sent")
     if direction == "both":
         backward = _rate(end, "sum_received_bidir_reverse", "sum_sent_bidir_reverse")
     processor = end.get("cpu_utilization_percent") or {}
-    retransmits = [part["retransmits"] for name, part in end.items() if _is_sent(name) and "retransmits" in part]
+    sent = [part for name, part in end.items() if name.startswith("sum_sent")]
+    retransmits = [part["retransmits"] for part in sent if "retransmits" in part]
     return TcpResult(
         direction=direction,
         streams=streams,
@@ -150,10 +150,6 @@ def udp_result(report: dict[str, Any], *, direction: Direction, offered_mbps: fl
     )
 
 
-def _is_sent(name: str) -> bool:
-    return name.startswith("sum_sent")
-
-
 def _rate(end: dict[str, Any], *names: str) -> float | None:
     """Mbit/s of the first sum that counted anything: the receiver's, or the sender's if the other end never told."""
     for name in names:
@@ -165,8 +161,3 @@ def _rate(end: dict[str, Any], *names: str) -> float | None:
 
 def _number(part: dict[str, Any], name: str) -> float:
     return float(part.get(name) or 0.0)
-
-
-def command(argv: Sequence[str]) -> str:
-    """For messages."""
-    return " ".join(argv)

@@ -90,9 +90,8 @@ class Traffic:
         what = f"udp {direction} at {mbps:g} Mbit/s"
         with self.journal.span("traffic", what, seconds=seconds) as seen:
             port = next(self._ports)
-            argv = iperf3.udp_client(
-                self._address, port, mbps=mbps, seconds=math.ceil(seconds), direction=direction
-            )  # fmt: skip
+            whole_s = math.ceil(seconds)
+            argv = iperf3.udp_client(self.address, port, mbps=mbps, seconds=whole_s, direction=direction)
             report = self.run_client(argv, port, seconds)
             try:
                 result = iperf3.udp_result(report, direction=direction, offered_mbps=mbps)
@@ -109,14 +108,15 @@ class Traffic:
     # for the loads of this module
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
+        """Of the machine's adapter."""
         return self.adapter.wanted.address.partition("/")[0]
 
     def next_port(self) -> int:
         return next(self._ports)
 
     def start_server(self, port: int) -> ServerProcess:
-        return self.machine.start(iperf3.SERVER, *iperf3.server_arguments(self._address, port))
+        return self.machine.start(iperf3.SERVER, *iperf3.server_arguments(self.address, port))
 
     def run_client(self, argv: list[str], port: int, seconds: float) -> dict[str, Any]:
         """Server and client to their end; again while the server is not up yet. Raises BenchError for a broken run."""
@@ -151,7 +151,7 @@ class Traffic:
                 "an iperf3 server on the machine",
                 seen=server.stdout.decode("utf-8", "replace").strip() or "it ended at once",
                 where=f"{iperf3.SERVER} on {self.machine.where}",
-                next_step=f"name the program as tools.iperf3 in the testbed, and give the adapter {self._address}",
+                next_step=f"name the program as tools.iperf3 in the testbed, and give the adapter {self.address}",
             )
 
     def moved_bytes(self) -> int:
@@ -175,9 +175,8 @@ class TcpLoad:
     def __init__(self, traffic: Traffic, streams: int, direction: Direction, seconds: int) -> None:
         self._traffic, self._streams, self._direction, self._seconds = traffic, streams, direction, seconds
         self._port = traffic.next_port()
-        self._argv = iperf3.tcp_client(
-            traffic._address, self._port, streams=streams, seconds=seconds, direction=direction
-        )  # fmt: skip
+        wanted = {"streams": streams, "seconds": seconds}
+        self._argv = iperf3.tcp_client(traffic.address, self._port, direction=direction, **wanted)
 
     @property
     def what(self) -> str:

@@ -30,6 +30,7 @@ class LinuxOverSsh:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        self._connections: list[asyncssh.SSHServerConnection] = []
         user, host = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
         user.write_private_key(folder / "key")
         keys = asyncssh.import_authorized_keys(user.export_public_key().decode())
@@ -37,7 +38,7 @@ class LinuxOverSsh:
         async def listen() -> asyncssh.SSHAcceptor:
             return await asyncssh.listen(
                 "127.0.0.1", 0, server_host_keys=[host], authorized_client_keys=keys,
-                process_factory=self._run, encoding=None,
+                process_factory=self._run, encoding=None, acceptor=self._connections.append,
             )  # fmt: skip
 
         self._server = self._do(listen())
@@ -71,6 +72,9 @@ class LinuxOverSsh:
         async def end() -> None:
             self._server.close()
             await self._server.wait_closed()
+            for connection in self._connections:
+                connection.close()
+                await connection.wait_closed()
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             for task in tasks:
                 task.cancel()
@@ -132,5 +136,5 @@ def test_programs_of_the_partner(partner: SshPartner) -> None:
     assert (done.exit_code, done.stdout, done.stderr) == (3, b"a 'b' \"c\" $HOME;", b"bad\n")
     assert partner.run(["no-such-program"]).not_started
     with pytest.raises(BenchError, match="the end of sleep"):
-        partner.run(["sleep", "60"], timeout_s=0.3)
-    assert b"sleep 60" not in partner.run(["ps", "-o", "args", "-C", "sleep"]).stdout
+        partner.run(["sleep", "4711.25"], timeout_s=0.3)
+    assert b"sleep 4711.25" not in partner.run(["ps", "-o", "args", "-C", "sleep"]).stdout

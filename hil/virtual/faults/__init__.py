@@ -73,15 +73,18 @@ class Fault:
         return counters
 
     def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
-        """Share of frames sent by the machine that never reach the wire. Called from the data path's thread."""
+        """Share of frames sent by the machine that never reach the wire. Asked many times a second."""
         return ratio
 
     def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
-        """Share of frames from the wire that the driver drops. Called from the data path's thread."""
+        """Share of frames from the wire that the driver drops. Asked many times a second."""
         return ratio
 
     def corrupt_frame(self, frame: bytes) -> bytes:
-        """A frame on its way from the machine to the wire. Called from the data path's thread, only if overridden."""
+        """A frame on its way from the machine to the wire.
+
+        Called in the data path's process, on an instance of its own, and only if overridden.
+        """
         return frame
 
     # Windows and the package

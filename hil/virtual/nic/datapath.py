@@ -55,7 +55,7 @@ class DataPath:
     def __init__(self, control: socket.socket, wake: socket.socket, memory: int, faults: list[Fault]) -> None:
         self._control, self._wake = control, wake
         self._words = memoryview(mmap.mmap(memory, len(COUNTERS) * 8)).cast("Q")
-        self._faults = [fault for fault in faults if type(fault).corrupt_frame is not Fault.corrupt_frame]
+        self._faults = faults
         self._buffer = bytearray(_TAG + HEADER_SIZE + (1 << 17))
         self._view = memoryview(self._buffer)
         self._tap: int | None = None
@@ -267,7 +267,7 @@ class DataPath:
 
 
 def main() -> None:
-    """Started by channel.py: descriptors of control, wake and counters, then the paths of faults."""
+    """Started by channel.py: descriptors of control, wake and counters, then the faults that touch single frames."""
     control, wake, memory = (int(word) for word in sys.argv[1:4])
     faults = [load(path) for path in sys.argv[4:]]
     with suppress(PermissionError):  # hardware does not wait for its turn; only root may say so

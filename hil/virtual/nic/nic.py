@@ -77,8 +77,8 @@ class Nic:
             ask(self._machine, "a loopback", lambda ip: set_link(ip, "lo", state="up"))
             self._wire = Wire(self.link_mbps, true_frames=self.true_frames)
             stack.callback(self._wire.close)
-            faults = [f"{type(fault).__module__}:{type(fault).__qualname__}" for fault in self._faults.faults]
-            self._channel = Channel(faults)
+            touching = [type(fault) for fault in self._faults.faults if FaultChain([fault]).overrides("corrupt_frame")]
+            self._channel = Channel([f"{kind.__module__}:{kind.__qualname__}" for kind in touching])
             stack.callback(self._channel.close)
             with self._wire.open_socket() as wire:
                 self._channel.command(wire.fileno(), wire=True)
@@ -95,9 +95,9 @@ class Nic:
     def close(self) -> None:
         """Unplug, end every program, let the namespaces go. Idempotent."""
         if self._opened is not None:
-            self.unplug()
             opened, self._opened = self._opened, None
-            opened.close()
+            with opened:
+                self.unplug()
 
     @property
     def plugged(self) -> bool:
@@ -131,7 +131,10 @@ class Nic:
             return
         self._plugged = self._asleep = self._listening = False
         self._channel.command(tap=False, mode="off")
-        self._machine.call(netlink.end_tcp_connections)
+        try:
+            self._machine.call(netlink.end_tcp_connections)
+        except OSError:
+            self._programs.kill_all()  # a kernel that cannot end connections: they go with their programs
         self._wire.set_link(False)
 
     def set_address(self, addresses: Sequence[str]) -> None:

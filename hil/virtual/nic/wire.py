@@ -83,9 +83,7 @@ class Wire:
 
         def shape(ip: IPRoute, interface: str) -> None:
             (index,) = ip.link_lookup(ifname=interface)
-            netlink.shape(
-                index, rate=rate, burst=burst, limit=_QUEUE, overhead=_FRAMING, smallest=_MIN_ON_WIRE
-            )
+            netlink.shape(index, rate=rate, burst=burst, limit=_QUEUE, overhead=_FRAMING, smallest=_MIN_ON_WIRE)
 
         ask(self.near, "a token bucket (sch_tbf)", lambda ip: shape(ip, NEAR))
         ask(self.partner, "a token bucket (sch_tbf)", lambda ip: shape(ip, PARTNER))
