@@ -13,11 +13,11 @@ OBSERVED_S = 5.0
 
 
 @pytest.fixture
-def asleep(machine, meter, undo):
+def asleep(machine, meter, undo, limits):
     """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if the NIC does not."""
 
-    def enter(state, wake_after_s=120):
-        suspension = machine.suspend(state, wake_after_s=wake_after_s)
+    def enter(state):
+        suspension = machine.suspend(state, wake_after_s=limits.wake_guard_s)
         undo(machine.ensure_awake)
         machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)
         return suspension
@@ -81,7 +81,7 @@ def test_disarmed_wake_stays_asleep(configured, adapter, machine, partner, aslee
     adapter.set_power_management({"WakeOnMagicPacket": False})
     undo(adapter.set_power_management, {"WakeOnMagicPacket": True})
     adapter.wait_up()
-    suspension = asleep("S3", wake_after_s=20)
+    suspension = asleep("S3")
     partner.send([magic_packet(adapter.mac)])
     wake = machine.wait_awake(suspension)
     assert wake.by_timer, f"woken by {wake.source}"

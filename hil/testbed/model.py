@@ -118,6 +118,7 @@ class Limits(Section):
     udp_loss_ratio: float = Field(0.001, ge=0, le=1)
     udp_load: float = Field(0.5, gt=0, le=1, description="share of the link rate offered as UDP")
     pool_growth_kb_per_removal: float = Field(64.0, gt=0)
+    wake_guard_s: int = Field(120, gt=0, description="a timer wakes the machine after this, should the NIC not")
 
 
 class Virtual(Section):
