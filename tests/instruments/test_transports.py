@@ -30,7 +30,7 @@ def server(request, lab):
 
 @pytest.fixture
 def unit(server, session):
-    unit = session(server.resource, timeout_s=0.5, serial="R-1")
+    unit = session(server.resource, timeout_s=0.25, serial="R-1")
     assert unit.identity.model == "Relays"
     return unit
 
@@ -77,18 +77,18 @@ def test_answer_that_does_not_come_whole(unit, mishap, kind):
     mishap(kind)
     with spent() as cost, pytest.raises(InstrumentLost):
         unit.query(ASK)
-    assert 0.4 < cost.wall_s < 1.0
+    assert 0.2 < cost.wall_s < 1.0
     assert cost.cpu_s < 0.1
     assert unit.query("*IDN?").startswith("HIL Lab")
 
 
 def test_late_answer(unit, lab, server):
     """An answer that comes after the deadline is never taken for the next."""
-    lab.call(lambda: setattr(server.habits, "late_s", 0.7))
+    lab.call(lambda: setattr(server.habits, "late_s", 0.35))
     with pytest.raises(InstrumentLost):
         unit.query(ASK)
     lab.call(lambda: setattr(server.habits, "late_s", 0.0))
-    time.sleep(0.4)
+    time.sleep(0.2)
     assert [unit.query("*IDN?")[:3], unit.query(ASK)] == ["HIL", "1"]
 
 
