@@ -59,7 +59,8 @@ def _check(file: Path, *, live: bool, trust: bool) -> int:
 def _bench(testbed: Testbed) -> Iterator[Bench]:
     from hil.bench import Bench
     from hil.journal import Journal
-    from hil.testbed.lease import lease, state_dir
+    from hil.testbed.lease import lease
+    from hil.testbed.state import state_dir
 
     journal = Journal()
     with ExitStack() as stack:
@@ -78,6 +79,11 @@ def _questions(bench: Bench) -> Iterator[tuple[str, Callable[[], str]]]:
         return f"{os.caption}, build {os.build}, {'elevated' if os.elevated else 'NOT elevated'}"
 
     def adapter() -> str:
+        from hil.windows.device import NO_DRIVER
+
+        # as good as a fresh PC: the run installs the package
+        if bench.adapter.problem() == NO_DRIVER:
+            return f"{bench.adapter.instance_id}, without a driver so far"
         info = bench.adapter.info()
         return f"{info.name}, {info.description}, {info.mac}, {info.status}, {info.link_mbps:g} Mbit/s"
 

@@ -1,7 +1,7 @@
 """The machine's power: what mains, button, slot, cable and wake frames do to it, and what it draws.
 
-Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; timers that
-a client sets (a wake timer, shutdown /t) run in true seconds, as the client's clock counts them.
+Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; so is the
+grace of shutdown /t. A wake timer runs in true seconds, as the client's clock counts them.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class VirtualMachine:
             if self._shutdown is asked:
                 self._when_on(self._shut_down, restart)
 
-        self._later(delay_s, begin)
+        self._later(self.bench.scale(delay_s), begin)
 
     @property
     def shutdown_pending(self) -> bool:

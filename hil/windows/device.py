@@ -28,6 +28,10 @@ NOT_FOUND = "CmdletizationQuery_NotFound"
 _WANTED = ["InstanceId", "HardwareID", "FriendlyName", "Class", "Service", "Present", "ConfigManagerErrorCode"]
 
 
+NO_DRIVER = 28
+"""CM_PROB_FAILED_INSTALL: the device is there and no package for it is installed."""
+
+
 def problem_name(code: int) -> str:
     """``10 FAILED_START``, as people look it up."""
     return f"{code} {PROBLEMS.get(code, 'unknown problem code')}"
