@@ -121,7 +121,7 @@ class Meter(Role, Protocol):
     def wait_above(self, limit_w: float, timeout_s: float) -> float: ...
 
     def stays_below(self, limit_w: float, seconds: float) -> Power:
-        """Watch for ``seconds``; DutError when any reading reaches ``limit_w``."""
+        """Watch a sleeping machine for ``seconds``; WakeFailed when a reading reaches ``limit_w``."""
 
 
 @runtime_checkable

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hil.clock import Deadline, now_s
-from hil.errors import BenchError, DutError
+from hil.errors import BenchError, WakeFailed
 from hil.instruments.manners import Manners
 from hil.instruments.roles import Identity, Power, Switch
 from hil.instruments.session import InstrumentRefused, Session
@@ -158,7 +159,8 @@ class ScpiPowerMeter:
             )  # fmt: skip
         return watts
 
-    def measure(self, seconds: float) -> Power:
+    def measure(self, seconds: float, watch: Callable[[float], None] | None = None) -> Power:
+        """``watch`` sees each reading as it comes, and may end the measurement by raising."""
         deadline, good, rejected = Deadline(seconds), list[float](), 0
         with self._journal.span("instrument", f"{self.name}: measure", seconds=seconds) as outcome:
             while not deadline.expired or not good:
@@ -166,6 +168,8 @@ class ScpiPowerMeter:
                 watts = self._sample()
                 if math.isfinite(watts):
                     good.append(watts)
+                    if watch is not None:
+                        watch(watts)
                 else:
                     rejected += 1
                     if not good and deadline.elapsed_s > seconds + 10 * self._table.refresh_s:
@@ -183,13 +187,17 @@ class ScpiPowerMeter:
         return self._wait(timeout_s, f"above {limit_w:g} W", least_w=limit_w, most_w=math.inf)
 
     def stays_below(self, limit_w: float, seconds: float) -> Power:
-        """Watch for ``seconds``; raises DutError when any reading reaches ``limit_w``."""
-        power = self.measure(seconds)
-        if power.most_w >= limit_w:
-            raise DutError(
-                f"power below {limit_w:g} W for {seconds:g} s", seen=f"{power.most_w:.3g} W", where=self._session.where
-            )
-        return power
+        """Watch a sleeping machine for ``seconds``; raises WakeFailed at the first reading that reaches ``limit_w``."""
+        deadline = Deadline(seconds)
+
+        def watch(watts: float) -> None:
+            if watts >= limit_w:
+                raise WakeFailed(
+                    f"a machine that stays below {limit_w:g} W for {seconds:g} s",
+                    seen=f"{watts:.3g} W after {deadline.elapsed_s:.1f} s", where=self._session.where,
+                )  # fmt: skip
+
+        return self.measure(seconds, watch)
 
     def _sample(self) -> float:
         reply = self._session.query(self._table.read.format(channel=self._channel)).strip()

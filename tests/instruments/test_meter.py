@@ -7,7 +7,7 @@ import threading
 import pytest
 from instrument_lab import InstrumentLab
 
-from hil.errors import BenchError, DutError
+from hil.errors import BenchError, WakeFailed
 from hil.instruments import open_instrument
 from hil.virtual.faults.instrument import MeterFreezes
 from hil.wait import wait_until
@@ -64,7 +64,7 @@ def test_a_machine_that_stirs_is_found(lab, meter):
     lab.ends.mains_w = 2.0
     meter.wait_below(4.0, 3)
     threading.Timer(0.3, lambda: setattr(lab.ends, "mains_w", 40.0)).start()
-    with pytest.raises(DutError, match=r"40|39"):
+    with pytest.raises(WakeFailed, match=r"(40|39).* W after 0\.[3-9]"):
         meter.stays_below(5.0, 0.8)
 
 
