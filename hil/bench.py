@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hil.errors import BenchError, HilError, UsageError
 from hil.journal import Journal
-from hil.testbed.lease import state_dir
 from hil.testbed.model import Testbed
+from hil.testbed.state import state_dir
 from hil.wait import wait_until
 
 if TYPE_CHECKING:

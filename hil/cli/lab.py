@@ -34,8 +34,8 @@ def stay_up(file: Path, *, as_json: bool, faults: list[str]) -> int:
     from hil.errors import ExitCode
     from hil.journal import Journal
     from hil.run.interrupts import Interrupts
-    from hil.testbed.lease import state_dir
     from hil.testbed.load import load
+    from hil.testbed.state import state_dir
     from hil.virtual.lab import Lab
 
     described = load(file)

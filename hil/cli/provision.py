@@ -18,8 +18,9 @@ def provision(
     from hil import provision as provisioning
     from hil.bench import Bench
     from hil.journal import Journal
-    from hil.testbed.lease import lease, machine_folder
+    from hil.testbed.lease import lease
     from hil.testbed.load import load
+    from hil.testbed.state import machine_folder
 
     described = load(testbed)
     act = provisioning.unprovision if undo else provisioning.provision

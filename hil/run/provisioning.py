@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hil.bench import Bench
 from hil.package import Package
 from hil.provision import provision as provision_machine
-from hil.testbed.lease import machine_folder
+from hil.testbed.state import machine_folder
 
 if TYPE_CHECKING:
     from hil.windows import DriverInfo

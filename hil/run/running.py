@@ -22,8 +22,9 @@ from hil.run.recorder import Recorder
 from hil.run.recover import recover
 from hil.run.requirements import needs_bench
 from hil.run.undo import Undo
-from hil.testbed.lease import Lease, lease, state_dir
+from hil.testbed.lease import Lease, lease
 from hil.testbed.model import Packages, Testbed
+from hil.testbed.state import state_dir
 
 
 class Running:
