@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hil.package.inf import Inf, Line
 
-_DECORATION = re.compile(r"nt(x86|ia64|amd64|arm64|arm)?((?:\.[0-9a-fx]*)*)", re.IGNORECASE)
+DECORATION = re.compile(r"nt(x86|ia64|amd64|arm64|arm)?((?:\.[0-9a-fx]*)*)", re.IGNORECASE)
 _WORKSTATION = 1
 
 
@@ -49,7 +49,7 @@ class Model:
 
 def _applies(decoration: str, target: Target) -> tuple[int, ...] | None:
     """How specific a TargetOSVersion is (compares greater when nearer), None when it is not for this Windows."""
-    found = _DECORATION.fullmatch(decoration.strip()) if decoration.strip() else None
+    found = DECORATION.fullmatch(decoration.strip()) if decoration.strip() else None
     if decoration.strip() and found is None:
         return None
     architecture = (found[1] or "").lower() if found else ""

@@ -1,4 +1,6 @@
-"""Facts of a Windows executable image: machine, checksum, version, and the hash that Authenticode signs.
+"""Facts of a Windows executable image: machine, checksum, version, sections, and the hash that Authenticode signs.
+
+What the linker put into its tables (imports, load configuration, debug) is read by :mod:`hil.package.linkage`.
 
 Sources: Microsoft, "PE Format" and "Windows Authenticode Portable Executable Signature Format".
 """
@@ -13,6 +15,7 @@ from enum import IntEnum
 from hil.errors import UsageError
 
 _SECURITY_DIRECTORY = 4
+_DIRECTORIES = 16
 _CHECKSUM_AT = 64
 """Offset of CheckSum in the optional header, of both kinds."""
 _FIXED_FILE_INFO = struct.pack("<II", 0xFEEF04BD, 0x00010000)
@@ -46,6 +49,19 @@ def is_pe(data: bytes) -> bool:
 
 
 @dataclass(frozen=True)
+class ImageSection:
+    """One entry of the section table; sizes and places in bytes."""
+
+    name: str
+    size: int
+    address: int
+    raw_size: int
+    raw_at: int
+    flags: int
+    """IMAGE_SCN_*."""
+
+
+@dataclass(frozen=True)
 class Pe:
     """One image. Offsets are in bytes from the start of the file."""
 
@@ -58,7 +74,8 @@ class Pe:
     checksum: int
     """As the header says; 0 when not set."""
     computed_checksum: int
-    sections: tuple[str, ...]
+    table: tuple[ImageSection, ...]
+    """The section table."""
     signature_offset: int
     """Where the embedded signature starts, 0 without one."""
     signature_size: int
@@ -67,6 +84,23 @@ class Pe:
     checksum_offset: int
     security_entry_offset: int
     """Of the security directory's entry; 0 when the header has no such entry."""
+    directories: tuple[tuple[int, int], ...] = ()
+    """Address and size of each data directory."""
+    is_64: bool = True
+    section_alignment: int = 0x1000
+    image_base: int = 0
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Names of the sections."""
+        return tuple(section.name for section in self.table)
+
+    def offset(self, address: int) -> int | None:
+        """Where in the file an address relative to the image's start is; None when it is in no section's file part."""
+        for section in self.table:
+            if section.address <= address < section.address + section.raw_size:
+                return section.raw_at + address - section.address
+        return None
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Pe:
@@ -109,21 +143,30 @@ def _parse(data: bytes) -> Pe:
     signature = struct.unpack_from("<II", data, entry) if has_entry else (0, 0)
     if signature[0] and not optional + optional_size <= signature[0] <= signature[0] + signature[1] <= len(data):
         raise ValueError("the signature lies outside the file")
-    table = optional + optional_size
-    headers = [struct.unpack_from("<8s6I", data, table + 40 * index) for index in range(section_count)]
-    if any(header[3] and header[4] + header[3] > len(data) for header in headers):
+    table = tuple(_section(data, optional + optional_size + 40 * index) for index in range(section_count))
+    if any(section.raw_size and section.raw_at + section.raw_size > len(data) for section in table):
         raise ValueError("a section ends behind the end of the file")
-    resources = next((h for h in headers if h[0].rstrip(b"\0") == b".rsrc"), None)
+    resources = next((section for section in table if section.name == ".rsrc"), None)
+    is_64 = magic == 0x20B
+    present = min(directory_count, _DIRECTORIES, (optional + optional_size - directories) // 8)
     return Pe(
         machine=MachineType(machine) if machine in set(MachineType) else MachineType.UNKNOWN,
         subsystem=Subsystem(subsystem) if subsystem in set(Subsystem) else Subsystem.OTHER,
         is_dll=bool(characteristics & 0x2000), dll_characteristics=dll_characteristics, timestamp=timestamp,
         checksum=checksum, computed_checksum=image_checksum(data, optional + _CHECKSUM_AT),
-        sections=tuple(header[0].rstrip(b"\0").decode("ascii", "replace") for header in headers),
+        table=table, is_64=is_64,
         signature_offset=signature[0], signature_size=signature[1] if signature[0] else 0,
-        file_version=_file_version(data[resources[4] : resources[4] + resources[3]]) if resources else "",
+        file_version=_file_version(data[resources.raw_at :][: resources.raw_size]) if resources else "",
         checksum_offset=optional + _CHECKSUM_AT, security_entry_offset=entry if has_entry else 0,
+        directories=tuple(struct.unpack_from("<II", data, directories + 8 * index) for index in range(present)),
+        section_alignment=struct.unpack_from("<I", data, optional + 32)[0],
+        image_base=struct.unpack_from("<Q" if is_64 else "<I", data, optional + (24 if is_64 else 28))[0],
     )  # fmt: skip
+
+
+def _section(data: bytes, at: int) -> ImageSection:
+    name, size, address, raw_size, raw_at, flags = struct.unpack_from("<8sIIII12xI", data, at)
+    return ImageSection(name.rstrip(b"\0").decode("ascii", "replace"), size, address, raw_size, raw_at, flags)
 
 
 def _file_version(resources: bytes) -> str:

@@ -1,0 +1,204 @@
+"""What the rules look at: an INF as each architecture of one Windows reads it, and the files that lie beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from hil.errors import UsageError
+from hil.package import install as installs
+from hil.package import keywords as settings
+from hil.package import models
+from hil.package.catalog import Catalog
+from hil.package.inf import Inf
+from hil.package.install import AddReg, Install, SourceFile
+from hil.package.keywords import Keyword
+from hil.package.models import Model, Target
+from hil.package.pe import Pe, is_pe
+
+ARCHITECTURES = ("amd64", "arm64", "x86")
+"""Those that Windows 10 and 11 run on."""
+_PRODUCTS = ((1, 0x100), (3, 0x10))
+"""Product type and suites of a client and of a server (winnt.h, VER_NT_* and VER_SUITE_*)."""
+NET = "{4d36e972-e325-11ce-bfc1-08002be10318}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One install section as one architecture takes it, with the models that lead to it."""
+
+    architecture: str
+    models: tuple[Model, ...]
+    install: Install
+
+    @cached_property
+    def keywords(self) -> tuple[Keyword, ...]:
+        return settings.read(self.install.registry)
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], AddReg]:
+        """Values relative to the driver key, by lower-case subkey and name; the last one of a name counts."""
+        return {
+            (entry.subkey.lower(), entry.name.lower()): entry for entry in self.install.registry if entry.root == "HKR"
+        }
+
+    @property
+    def bus(self) -> str:
+        """Enumerator of the first hardware id: ``PCI``, ``USB``, ``ROOT`` ..."""
+        return self.models[0].hardware_id.partition("\\")[0].upper()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A part of the INF that cannot be understood."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class File:
+    """One file in the package's folder, with ``/`` in its path."""
+
+    path: str
+    data: bytes
+
+    @cached_property
+    def image(self) -> Pe | None:
+        """None when it is no executable image, or a damaged one."""
+        try:
+            return Pe.parse(self.data, self.path) if is_pe(self.data) else None
+        except UsageError:
+            return None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """All files below the INF's folder; looked up without regard to case, as Windows does."""
+
+    path: Path
+    files: tuple[File, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Folder:
+        """Raises UsageError when a file cannot be read."""
+        found = []
+        try:
+            for file in sorted(path.rglob("*")):
+                if file.is_file():
+                    found.append(File(file.relative_to(path).as_posix(), file.read_bytes()))
+        except OSError as error:
+            raise UsageError("files that can be read", seen=str(error), where=str(path)) from error
+        return cls(path, tuple(found))
+
+    @cached_property
+    def _by_path(self) -> dict[str, File]:
+        return {file.path.lower(): file for file in self.files}
+
+    def find(self, path: str) -> File | None:
+        return self._by_path.get(path.lower())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One INF under check."""
+
+    inf: Inf
+    raw: bytes
+    target: Target
+    today: date
+    variants: tuple[Variant, ...]
+    problems: tuple[Problem, ...]
+    folder: Folder | None = None
+    """None when the INF is looked at alone."""
+    previous: Inf | None = None
+    """INF of the release before."""
+
+    @classmethod
+    def read(
+        cls, inf: Inf, raw: bytes, target: Target, today: date,
+        *, folder: Folder | None = None, previous: Inf | None = None,
+    ) -> Subject:  # fmt: skip
+        problems: list[Problem] = []
+        variants: dict[tuple[str, str], Variant] = {}
+        for architecture in ARCHITECTURES:
+            for product_type, suite_mask in _PRODUCTS:
+                reader = replace(target, architecture=architecture, product_type=product_type, suite_mask=suite_mask)
+                for variant in _variants(inf, reader, problems):
+                    variants.setdefault((architecture, variant.install.section.lower()), variant)
+        return cls(
+            inf, raw, target, today, tuple(variants.values()), tuple(dict.fromkeys(problems)), folder, previous
+        )
+
+    @property
+    def network(self) -> bool:
+        """Whether it installs a network adapter."""
+        return self.inf.class_guid == NET or (not self.inf.class_guid and self.inf.class_name.lower() == "net")
+
+    @cached_property
+    def adapters(self) -> tuple[Variant, ...]:
+        """Variants of a network adapter's INF; none of another class."""
+        return self.variants if self.network else ()
+
+    @cached_property
+    def whole_adapters(self) -> tuple[Variant, ...]:
+        """Those that take nothing from an INF of Windows, so that what is missing is really missing."""
+        return tuple(variant for variant in self.adapters if variant.install.whole)
+
+    @cached_property
+    def architectures(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(variant.architecture for variant in self.variants))
+
+    def offered(self, target: Target) -> tuple[Model, ...]:
+        """Models that the INF offers to one Windows."""
+        return models.read(self.inf, target)
+
+    @cached_property
+    def sources(self) -> dict[str, SourceFile]:
+        """Files of [SourceDisksFiles] for all architectures of the INF, by lower-case path."""
+        found = {}
+        for architecture in self.architectures:
+            with suppress(UsageError):  # of a path that leaves the package, which has a rule of its own
+                for source in installs.source_files(self.inf, replace(self.target, architecture=architecture)):
+                    found.setdefault(source.path.lower(), source)
+        return found
+
+    @cached_property
+    def catalog(self) -> Catalog | None:
+        """The first catalog that the INF names and that is there and readable."""
+        for name in self.catalog_names:
+            file = self.folder.find(name) if self.folder else None
+            try:
+                if file:
+                    return Catalog.parse(file.data, file.path)
+            except UsageError:
+                continue
+        return None
+
+    @cached_property
+    def catalog_names(self) -> tuple[str, ...]:
+        names = (self.inf.catalog_file(architecture) for architecture in self.architectures or ("amd64",))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _variants(inf: Inf, target: Target, problems: list[Problem]) -> Iterator[Variant]:
+    reader = installs.Reader(inf, target)
+    leading: dict[str, list[Model]] = {}
+    for model in models.read(inf, target):
+        leading.setdefault(model.install_section.lower(), []).append(model)
+    for found in leading.values():
+        if installs.decorated(inf, found[0].install_section, target) is None:
+            continue
+        try:
+            yield Variant(target.architecture, tuple(found), reader.install(found[0]))
+        except UsageError as error:
+            line = int(error.where.rpartition(":")[2])
+            problems.append(Problem(line, f"{error.seen}, wanted {error.wanted}"))
