@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -43,6 +42,7 @@ class Channel:
             [sys.executable, "-c", _START, *map(str, files), *faults, "\n".join(sys.path)],
             pass_fds=files, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
+        self._said = ""
         control.close()
         wake.close()
 
@@ -85,7 +85,9 @@ class Channel:
         self._memory.close()
 
     def _ended(self, cause: str) -> BenchError:
-        self._process.send_signal(signal.SIGKILL)
-        _, said = self._process.communicate()
-        last = said.decode(errors="replace").strip().splitlines()[-1:] or [cause]
-        return BenchError("an answer from the virtual NIC's data path", seen=last[0], where=f"pid {self._process.pid}")
+        """It is killed, in case it hangs; its last words are the better cause."""
+        self._process.kill()
+        if self._process.stderr is not None and not self._process.stderr.closed:
+            self._said = self._process.communicate()[1].decode(errors="replace").strip()
+        seen = self._said.splitlines()[-1] if self._said else cause
+        return BenchError("an answer from the virtual NIC's data path", seen=seen, where=f"pid {self._process.pid}")

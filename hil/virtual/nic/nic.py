@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from hil.errors import BenchError
 from hil.virtual.faults.chain import FaultChain
 from hil.virtual.nic import netlink
 from hil.virtual.nic.channel import Channel
@@ -96,7 +97,7 @@ class Nic:
         """Unplug, end every program, let the namespaces go. Idempotent."""
         if self._opened is not None:
             opened, self._opened = self._opened, None
-            with opened:
+            with opened, suppress(BenchError):  # a data path that died took the TAP with it
                 self.unplug()
 
     @property

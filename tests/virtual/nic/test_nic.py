@@ -16,6 +16,7 @@ import pytest
 from virtual_wire import MAC, MACHINE, VirtualWire, checksum_errors, eventually, virtual_wire
 
 from hil import netns
+from hil.errors import BenchError
 from hil.traffic.frames import BROADCAST, ETHERTYPE_EXPERIMENTAL, ethernet, magic_packet
 from hil.virtual.faults import Fault
 from hil.virtual.faults.datapath import BadChecksumOnTransmit, FramesDroppedUnderLoad
@@ -367,6 +368,7 @@ def test_unprivileged_in_a_user_namespace() -> None:
 ENTER = """
 import subprocess, sys
 from hil import netns
+from hil.errors import BenchError
 subprocess.run(netns.argv(sys.argv[1], ["cat", "/proc/net/dev"]), check=True)
 """
 
@@ -387,3 +389,13 @@ def test_machine_address_is_where_it_should_be(wire: VirtualWire) -> None:
         assert "198.18.0.77" in table and MACHINE + "\n" not in table
     finally:
         wire.do(wire.nic.set_address, [f"{MACHINE}/24", "fd00::1/64"])
+
+
+def test_a_data_path_that_died_is_told_and_cleaned_up() -> None:
+    """When the process that moves frames is killed, the next request says so, and closing leaves nothing behind."""
+    with virtual_wire() as wire:
+        os.kill(wire.nic.datapath_pid, signal.SIGKILL)
+        with pytest.raises(BenchError, match="data path"):
+            wire.do(wire.nic.suspend, True)
+        wire.do(wire.nic.close)
+        assert not Path(wire.nic.machine_netns).exists()

@@ -40,7 +40,7 @@ def sent_by_machine(wire: VirtualWire, segments: list[Segment], count: int) -> l
     argv = netns.argv(wire.nic.machine_netns, ["python3", "-c", SEND_SUPER_FRAMES])
     with wire.partner.capture() as capture:
         subprocess.run(argv, input=data, check=True, timeout=30)
-        eventually(lambda: len(ours(capture.frames())) >= count)
+        eventually(lambda: len(ours(capture.frames())) >= count, timeout_s=2)
     assert capture.lost == 0
     return ours(capture.frames())
 
