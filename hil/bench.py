@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,10 +34,13 @@ class _DrawsNoPower(BenchError):
 
 
 class Bench:
-    """Assembled from an ordinary testbed; close() ends what was opened, newest first."""
+    """Assembled from an ordinary testbed; close() ends what was opened, newest first.
 
-    def __init__(self, testbed: Testbed, journal: Journal) -> None:
-        self.testbed, self.journal = testbed, journal
+    ``permit`` is asked before each operation that changes something, and raises when the bench is another one's now.
+    """
+
+    def __init__(self, testbed: Testbed, journal: Journal, permit: Callable[[], None] = lambda: None) -> None:
+        self.testbed, self.journal, self._permit = testbed, journal, permit
         self._open = ExitStack()
         self._instruments: dict[str, Any] = {}
 
@@ -49,6 +53,7 @@ class Bench:
         if self.testbed.machine is None:
             raise UsageError("a machine", seen="the testbed has none", where=self.testbed.name)
         machine = Machine(self.testbed.machine, self.journal)
+        machine.ssh.permit = self._permit
         self._open.callback(machine.close)
         with self.journal.span("step", "connect to the machine"):
             try:
@@ -74,7 +79,7 @@ class Bench:
 
         if self.testbed.partner is None:
             raise UsageError("a link partner", seen="the testbed has none", where=self.testbed.name)
-        partner = open_partner(self.testbed.partner, self.journal)
+        partner = open_partner(self.testbed.partner, self.journal, self._permit)
         self._open.callback(partner.close)
         return partner
 
@@ -107,7 +112,9 @@ class Bench:
             raise UsageError(f"an instrument as {name}", seen=", ".join(described) or "none", where=self.testbed.name)
         if key not in self._instruments:
             folder = state_dir(self.testbed)
-            self._instruments[key] = opened = open_instrument(key, described[key], self.journal, state_dir=folder)
+            self._instruments[key] = opened = open_instrument(
+                key, described[key], self.journal, state_dir=folder, permit=self._permit
+            )
             self._open.callback(opened.close)
         return self._instruments[key]
 

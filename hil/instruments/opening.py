@@ -11,6 +11,7 @@ from hil.errors import UsageError
 from hil.instruments.families import FAMILIES, Family
 from hil.instruments.scpi import Scpi
 from hil.instruments.switching import (
+    Permit,
     RelayButton,
     SwitchedCable,
     SwitchedOutlet,
@@ -18,6 +19,7 @@ from hil.instruments.switching import (
     SwitchedSupply,
     Switching,
     Timing,
+    granted,
 )
 from hil.journal import Journal
 from hil.testbed.model import Instrument
@@ -40,9 +42,12 @@ def family_named(name: str) -> Family:
     )  # fmt: skip
 
 
-def open_instrument(name: str, spec: Instrument, journal: Journal, *, state_dir: Path | None = None) -> Any:
+def open_instrument(
+    name: str, spec: Instrument, journal: Journal, *, state_dir: Path | None = None, permit: Permit = granted
+) -> Any:
     """The role object for ``spec`` (see :mod:`hil.instruments.roles`), connected and identified.
 
+    ``permit`` is asked before anything is moved, and what it raises passes through.
     Raises UsageError when the family does not exist or cannot play the role, BenchError when another instrument answers
     at the address, or none.
     """
@@ -52,7 +57,7 @@ def open_instrument(name: str, spec: Instrument, journal: Journal, *, state_dir:
             f"{name} as {spec.role}", seen=f"{family.name} can be {', '.join(family.roles)}",
             next_step="`hil instruments` lists families and roles",
         )  # fmt: skip
-    opened = _build(name, spec, family, journal, state_dir)
+    opened = _build(name, spec, family, journal, state_dir, permit)
     try:
         with journal.span("instrument", f"{name}: identify", family=family.name, resource=spec.resource) as outcome:
             outcome["identity"] = str(opened.identity)
@@ -62,11 +67,13 @@ def open_instrument(name: str, spec: Instrument, journal: Journal, *, state_dir:
     return opened
 
 
-def _build(name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None) -> Any:
+def _build(
+    name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None, permit: Permit
+) -> Any:
     if spec.role == "meter":
         assert isinstance(family.dialect, Scpi)
         return family.dialect.power_meter(name, spec, journal)
     contact = family.dialect.contact(name, spec, journal)
     timing = Timing(settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s)
     key = f"{spec.resource} {spec.channel}"
-    return _SWITCHED[spec.role](name, contact, journal, timing, key=key, state_dir=state_dir)
+    return _SWITCHED[spec.role](name, contact, journal, timing, key=key, state_dir=state_dir, permit=permit)

@@ -5,7 +5,7 @@ A family gives a :class:`Contact`; the roles that the bench knows are thin names
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,6 +20,14 @@ from hil.wait import pause, wait_until
 
 WITNESS_TIMEOUT_S = 10.0
 _TRIES = 3
+
+
+Permit = Callable[[], None]
+"""Asked right before anything is moved; raises when whoever asks may not do so any more."""
+
+
+def granted() -> None:
+    """To whoever has nobody beside him."""
 
 
 class Contact(Protocol):
@@ -50,9 +58,10 @@ class Switching:
     _contact: Contact
 
     def __init__(
-        self, name: str, contact: Contact, journal: Journal, timing: Timing, *, key: str, state_dir: Path | None = None
-    ) -> None:
-        self._contact = contact
+        self, name: str, contact: Contact, journal: Journal, timing: Timing,
+        *, key: str, state_dir: Path | None = None, permit: Permit = granted,
+    ) -> None:  # fmt: skip
+        self._contact, self._permit = contact, permit
         self.name, self._journal, self._timing = name, journal, timing
         self._off_time = OffTime(key, timing.min_off_s, state_dir) if timing.min_off_s > 0 else None
         self._in_doubt = False
@@ -88,6 +97,7 @@ class Switching:
                 if self._off_time is not None and not on:
                     self._off_time.note()  # before, too: this process may die in between
                 with self._journal.span("instrument", f"{self.name}: set {wanted.value}"):
+                    self._permit()
                     self._contact.set(on)
                 break
             except InstrumentLost as error:
@@ -168,9 +178,11 @@ class SwitchedSupply(SwitchedOutlet):
     _contact: SettableContact
 
     def set_volts(self, volts: float) -> None:
+        self._permit()
         self._contact.tell("volts", volts)
 
     def set_limit_amps(self, amps: float) -> None:
+        self._permit()
         self._contact.tell("amps", amps)
 
     def read_volts(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
@@ -72,6 +72,8 @@ class SshSession:
         self._watchdog: Watchdog | None = None
         self._pulse: Pulse | None = None
         self._cut_because = ""
+        self.permit: Callable[[], None] = lambda: None
+        """Asked before each operation; raises when whoever holds this session may not use the machine any more."""
 
     def __enter__(self) -> Self:
         self.connect()
@@ -181,6 +183,7 @@ class SshSession:
     @contextmanager
     def operation(self, what: str, timeout_s: float) -> Iterator[None]:
         """Everything inside is bounded by cutting the connection, and a lost connection becomes ConnectionLost."""
+        self.permit()
         watchdog = self._watchdog
         try:
             with watchdog.guard(timeout_s, what) if watchdog is not None else nullcontext():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +19,7 @@ from hil.wait import pause
 if TYPE_CHECKING:
     from hil.journal import Journal
 
+Permit = Callable[[], None]
 _LINK_S, _LINK_POLL_S = 3.0, 0.01
 """The adapter's end may be up before the partner's: autonegotiation of 1000BASE-T takes up to three seconds."""
 
@@ -78,6 +79,7 @@ class _PortPartner:
     address: str
     where: str
     journal: Journal
+    permit: Permit
 
     @abstractmethod
     def start(self, argv: Sequence[str]) -> Program: ...
@@ -105,6 +107,7 @@ class _PortPartner:
         self._port.set_mtu(mtu)
 
     def send(self, frames: Iterable[bytes]) -> int:
+        self.permit()
         wanted = list(frames)
         with self.journal.span("traffic", "send frames", frames=len(wanted), where=self.where) as seen:
             seen["sent"] = sent = self._port.send(wanted) if self._has_link() else 0
@@ -143,12 +146,13 @@ class _PortPartner:
 class LocalPartner(_PortPartner):
     """A port of this computer in a network namespace of its own."""
 
-    def __init__(self, settings: model.LocalPartner, journal: Journal) -> None:
-        self.settings, self.journal = settings, journal
+    def __init__(self, settings: model.LocalPartner, journal: Journal, permit: Permit = lambda: None) -> None:
+        self.settings, self.journal, self.permit = settings, journal, permit
         self.interface, self.address = settings.interface, settings.address
         self.where = f"{settings.interface} in {settings.netns}"
 
     def start(self, argv: Sequence[str]) -> Program:
+        self.permit()
         return LocalProgram(self.settings.netns, argv)
 
     def _python(self) -> str:
@@ -158,17 +162,18 @@ class LocalPartner(_PortPartner):
 class SshPartner(_PortPartner):
     """A Linux computer over SSH: needs python3, iperf3, and for frames root or CAP_NET_RAW."""
 
-    def __init__(self, settings: model.SshPartner, journal: Journal) -> None:
+    def __init__(self, settings: model.SshPartner, journal: Journal, permit: Permit = lambda: None) -> None:
         # here, since paramiko takes a fifth of a second to load
         from hil.remote import SshSession
 
-        self.settings, self.journal = settings, journal
+        self.settings, self.journal, self.permit = settings, journal, permit
         self.interface, self.address = settings.interface, settings.address
         self.where = f"{settings.interface} on {settings.ssh.user}@{settings.ssh.host}:{settings.ssh.port}"
         self._session = SshSession(settings.ssh, journal)
         self._session.connect()
 
     def start(self, argv: Sequence[str]) -> Program:
+        self.permit()
         return SshProgram(self._session, argv)
 
     def _python(self) -> str:
@@ -179,8 +184,11 @@ class SshPartner(_PortPartner):
         self._session.close()
 
 
-def open_partner(settings: model.Partner, journal: Journal) -> Partner:
-    """The partner that the testbed describes. Raises BenchError when it cannot be reached."""
+def open_partner(settings: model.Partner, journal: Journal, permit: Permit = lambda: None) -> Partner:
+    """The partner that the testbed describes. Raises BenchError when it cannot be reached.
+
+    ``permit`` is asked before anything is started or sent there, and what it raises passes through.
+    """
     if isinstance(settings, model.LocalPartner):
-        return LocalPartner(settings, journal)
-    return SshPartner(settings, journal)
+        return LocalPartner(settings, journal, permit)
+    return SshPartner(settings, journal, permit)
