@@ -15,12 +15,11 @@ from typing import Any
 
 from hil.errors import UsageError
 from hil.package.pe import Pe, is_pe
+from hil.package.signed import PARSE_ERRORS
 
 CATALOG_LIST = "1.3.6.1.4.1.311.12.1.1"
 NAME_VALUE = "1.3.6.1.4.1.311.12.2.1"
 _MAX_BYTES = 16 << 20
-PARSE_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
-"""What asn1crypto raises on malformed input, by reading its source and by fuzzing."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,19 @@ def _parse(data: bytes, name: str) -> Catalog:
 
 def _member(subject: Any) -> Member:
     attributes = {attribute["type"].native: attribute["values"] for attribute in subject["subject_attributes"] or ()}
-    if "microsoft_spc_indirect_data_content" not in attributes:
-        raise ValueError("a member without its digest")
-    digest = attributes["microsoft_spc_indirect_data_content"][0]["message_digest"]
-    algorithm = str(digest["digest_algorithm"]["algorithm"].native)
-    if algorithm not in ("sha1", "sha256", "sha384", "sha512"):
-        raise ValueError(f"digest algorithm {algorithm}")
     tag = subject["subject_identifier"].native
     # the first format writes the digest in UTF-16 hexadecimal digits, the second as it is
     readable = tag.decode("utf-16-le", "replace").rstrip("\0") if len(tag) > 32 else tag.hex().upper()
+    if "microsoft_spc_indirect_data_content" in attributes:
+        digest = attributes["microsoft_spc_indirect_data_content"][0]["message_digest"]
+        algorithm, value = str(digest["digest_algorithm"]["algorithm"].native), digest["digest"].native
+    else:
+        value = bytes.fromhex(readable)
+        algorithm = {20: "sha1", 32: "sha256"}.get(len(value), "")
+    if algorithm not in ("sha1", "sha256", "sha384", "sha512"):
+        raise ValueError(f"digest algorithm {algorithm or 'unknown'}")
     return Member(
-        tag=readable, algorithm=algorithm, digest=digest["digest"].native,
+        tag=readable, algorithm=algorithm, digest=value,
         attributes=dict(_name_value(value) for value in attributes.get("microsoft_cat_namevalue", ())),
     )  # fmt: skip
 

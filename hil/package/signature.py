@@ -1,27 +1,37 @@
-"""Whether a catalog is signed by someone who is trusted.
+"""Whether a signature is by someone who is trusted, at the time when it was made.
 
-Sources: RFC 5652 section 5 (what is signed), RFC 5280 section 6 (chains), Microsoft "Authenticode Digital Signatures".
-The signature mathematics is pyca/cryptography's. signify has a verifier too, but stands on oscrypto 1.3, which does not
-load beside OpenSSL 3.0.10 and later. Time stamps are not looked at: pass ``at`` for a signature made in the past.
+Sources: RFC 5280 section 6 (chains), RFC 3161 and Microsoft "Time Stamping Authenticode Signatures" (a valid stamp
+moves the question to the time of signing), "Authenticode Digital Signatures". The mathematics is pyca/cryptography's.
+signify has a verifier too, but it stands on oscrypto 1.3, which does not load beside OpenSSL 3.0.10 and later.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 from hil.clock import utc_now
 from hil.errors import UsageError
-from hil.package.catalog import PARSE_ERRORS, Catalog
+from hil.package.catalog import Catalog
+from hil.package.signed import PARSE_ERRORS, Signed, Stamp, check
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+CODE_SIGNING, TIME_STAMPING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.8"
+_LIFETIME_SIGNING = "1.3.6.1.4.1.311.10.3.13"
+"""A certificate with this usage makes signatures that end with it, stamped or not (wincrypt.h)."""
 _MAX_CHAIN = 8
+_SIGNATURES = {
+    "1.2.840.113549.1.1.4": "md5", "1.2.840.113549.1.1.5": "sha1", "1.3.14.3.2.29": "sha1",
+    "1.2.840.113549.1.1.11": "sha256", "1.2.840.113549.1.1.12": "sha384", "1.2.840.113549.1.1.13": "sha512",
+    "1.2.840.10045.4.3.2": "sha256", "1.2.840.10045.4.3.3": "sha384", "1.2.840.10045.4.3.4": "sha512",
+}  # fmt: skip
+"""Digest by signature algorithm of a certificate: RSA with PKCS #1 padding, ECDSA."""
 
 
 class Reason(Enum):
@@ -51,50 +61,112 @@ class Signer:
     """DER of the signing certificate."""
     chain: tuple[bytes, ...]
     """DER, from the signing certificate up to the root."""
+    usages: frozenset[str] = frozenset()
+    """Extended key usages of the signing certificate, as dotted numbers."""
+    signed_at: datetime | None = None
+    """From the time stamp, when it is trusted."""
+    stamped_by: str = ""
+    """Kind of the time stamp and who made it; empty without a trusted one."""
+    digest_algorithm: str = "sha256"
+    certificate_from: datetime | None = None
+    """When the signing certificate became valid."""
 
 
 def verify(catalog: Catalog, roots: Iterable[bytes], *, at: datetime | None = None) -> Signer:
-    """The signer of ``catalog`` when its chain ends in one of ``roots`` (DER) and is valid ``at`` (default: now, UTC).
+    """The signer of ``catalog`` when its chain ends in one of ``roots`` (DER) and was valid when it signed.
 
-    Raises SignatureRefused.
+    That moment is the time stamp's, if ``roots`` trust it; else ``at`` (default: now, UTC). Raises SignatureRefused.
     """
-    moment = at or utc_now()
-
-    def refused(reason: Reason, seen: str) -> SignatureRefused:
-        return SignatureRefused(reason, seen=seen, where=catalog.name)
-
     if not catalog.signer:
-        raise refused(Reason.NOT_SIGNED, "no signer with its certificate")
+        raise SignatureRefused(Reason.NOT_SIGNED, seen="no signer with its certificate", where=catalog.name)
+    return verify_message(catalog.data, catalog.name, roots, at=at)
+
+
+def verify_message(data: bytes, where: str, roots: Iterable[bytes], *, at: datetime | None = None) -> Signer:
+    """As :func:`verify`, for a signed message (DER), such as an image carries."""
     try:
-        embedded = _certificates(catalog.certificates)
-        signer = _check_signature(catalog.data, embedded)
-        anchors = _certificates(roots)
-    except _REFUSALS as error:
-        raise refused(Reason.DAMAGED, f"{type(error).__name__}: {str(error)[:120]}") from error
-    if not _may_sign_code(signer):
-        raise refused(Reason.WRONG_USAGE, f"signer {catalog.signer}")
-    chain = next(_chains([signer], [*embedded, *anchors], anchors), None)
-    if chain is None:
-        raise refused(Reason.UNTRUSTED_ROOT, f"signer {catalog.signer}")
-    for certificate in chain:
-        if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
-            name, end = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
-            raise refused(Reason.EXPIRED, f"{name} until {end}")
-    encoded = tuple(_der(certificate) for certificate in chain)
-    return Signer(catalog.signer, encoded[0], encoded)
+        signed = Signed.read(data)
+        anchors = tuple(roots)
+        return verify_signed(signed, where, anchors, at or utc_now())
+    except PARSE_ERRORS as error:
+        seen = f"{type(error).__name__}: {str(error)[:120]}"
+        raise SignatureRefused(Reason.DAMAGED, seen=seen, where=where) from error
 
 
-class _BadSignature(ValueError):
-    """The mathematics says no."""
+def verify_signed(signed: Signed, where: str, roots: tuple[bytes, ...], at: datetime) -> Signer:
+    """As :func:`verify`, for a message that was read already."""
+    name, allowed = common_name(signed.signer), usages(signed.signer)
+    if allowed and CODE_SIGNING not in allowed:
+        raise SignatureRefused(Reason.WRONG_USAGE, seen=f"signer {name}", where=where)
+    stamp = signed.stamp if signed.stamp and _stamp_trusted(signed.stamp, roots) else None
+    moment = stamp.moment if stamp and _LIFETIME_SIGNING not in allowed else at
+    refusal: SignatureRefused | None = None
+    for chain in chains(signed.signer, signed.certificates, roots):
+        expired = next((c for c in chain if not c.not_valid_before_utc <= moment <= c.not_valid_after_utc), None)
+        if expired is None:
+            return Signer(
+                name, _der(chain[0]), tuple(map(_der, chain)), allowed, stamp.moment if stamp else None,
+                f"{stamp.kind}, {common_name(stamp.signer)}" if stamp else "", signed.digest_algorithm,
+                signed.signer.not_valid_before_utc,
+            )  # fmt: skip
+        text = f"{expired.subject.rfc4514_string()} until {expired.not_valid_after_utc}"
+        refusal = refusal or SignatureRefused(Reason.EXPIRED, seen=text, where=where)
+    raise refusal or SignatureRefused(Reason.UNTRUSTED_ROOT, seen=f"signer {name}", where=where)
 
 
-_REFUSALS = (_BadSignature, *PARSE_ERRORS)
+def _stamp_trusted(stamp: Stamp, roots: tuple[bytes, ...]) -> bool:
+    """The stamp's signer may stamp, and its chain to a root was valid at that moment."""
+    return TIME_STAMPING in usages(stamp.signer) and any(
+        all(c.not_valid_before_utc <= stamp.moment <= c.not_valid_after_utc for c in chain[:-1])
+        for chain in chains(stamp.signer, stamp.certificates, roots)
+    )
 
 
-def _certificates(encoded: Iterable[bytes]) -> list[Certificate]:
+def usages(certificate: Certificate) -> frozenset[str]:
+    """Extended key usages; none when the certificate names none. Raises ValueError for a malformed extension."""
+    from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
+
+    try:
+        found = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    except ExtensionNotFound:
+        return frozenset()
+    return frozenset(usage.dotted_string for usage in found)
+
+
+def common_name(certificate: Certificate) -> str:
+    from cryptography.x509.oid import NameOID
+
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+
+
+def chains(
+    signer: Certificate, known: Iterable[Certificate], roots: tuple[bytes, ...]
+) -> Iterator[tuple[Certificate, ...]]:
+    """Every way from ``signer`` up to one of ``roots`` (DER) through certificates that may issue."""
+    yield from _chains((signer,), tuple(known), roots)
+
+
+def _chains(
+    path: tuple[Certificate, ...], known: tuple[Certificate, ...], roots: tuple[bytes, ...]
+) -> Iterator[tuple[Certificate, ...]]:
+    last = path[-1]
+    if _der(last) in roots:
+        yield path
+        return
+    issuer_name = last.issuer.public_bytes()
+    # a root is parsed only when its bytes hold the issuer's name: bundles have hundreds
+    fitting = [_loaded(root) for root in roots if issuer_name in root]
+    for issuer in (*known, *fitting):
+        if issuer not in path and len(path) < _MAX_CHAIN and issuer.subject == last.issuer and _issued(issuer, last):
+            yield from _chains((*path, issuer), known, roots)
+
+
+@cache
+def _loaded(encoded: bytes) -> Certificate:
     from cryptography.x509 import load_der_x509_certificate
 
-    return [load_der_x509_certificate(data) for data in encoded]
+    return load_der_x509_certificate(encoded)
 
 
 def _der(certificate: Certificate) -> bytes:
@@ -103,75 +175,19 @@ def _der(certificate: Certificate) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-def _check_signature(data: bytes, embedded: list[Certificate]) -> Certificate:
-    """The certificate whose key made the signature over content and attributes. Raises one of the refusals."""
-    from asn1crypto import cms
-
-    signed = cms.ContentInfo.load(data)["content"]
-    info = signed["signer_infos"][0]
-    serial = info["sid"].chosen["serial_number"].native
-    signer = next(certificate for certificate in embedded if certificate.serial_number == serial)
-    algorithm = str(info["digest_algorithm"]["algorithm"].native)
-    attributes = {attribute["type"].native: attribute["values"][0].native for attribute in info["signed_attrs"]}
-    # the content's tag and length are not hashed (RFC 2315 section 9.3)
-    content = hashlib.new(algorithm, signed["encap_content_info"]["content"].contents).digest()
-    if attributes["content_type"] != "microsoft_ctl" or attributes["message_digest"] != content:
-        raise _BadSignature("the signed digest is not that of the content")
-    # signed as a SET, stored with an implicit tag (RFC 5652 section 5.4)
-    _check(signer, info["signature"].native, b"\x31" + info["signed_attrs"].dump()[1:], algorithm)
-    return signer
-
-
-def _check(signer: Certificate, signature: bytes, message: bytes, algorithm: str) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-
-    known: tuple[Any, ...] = (hashes.SHA1, hashes.SHA256, hashes.SHA384, hashes.SHA512)
-    digest, key = {kind.name: kind for kind in known}[algorithm](), signer.public_key()
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, message, padding.PKCS1v15(), digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, message, ec.ECDSA(digest))
-        else:
-            raise _BadSignature(f"a key of type {type(key).__name__}")
-    except InvalidSignature as error:
-        raise _BadSignature("the signature was not made by this key") from error
-
-
-def _may_sign_code(certificate: Certificate) -> bool:
-    """A certificate that names its extended usages must name code signing."""
-    from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    try:
-        usages = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
-        return ExtendedKeyUsageOID.CODE_SIGNING in usages
-    except ExtensionNotFound:
-        return True
-    except ValueError:
-        return False
-
-
-def _chains(
-    path: list[Certificate], known: list[Certificate], anchors: list[Certificate]
-) -> Iterator[tuple[Certificate, ...]]:
-    """Every way from ``path`` up to an anchor through certificates that may issue."""
-    last = path[-1]
-    if last in anchors:
-        yield tuple(path)
-    for issuer in known:
-        if issuer not in path and len(path) < _MAX_CHAIN and _issued(issuer, last):
-            yield from _chains([*path, issuer], known, anchors)
-
-
 def _issued(issuer: Certificate, subject: Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
+    """Whether ``issuer`` may issue and did; also with the digests of twenty years ago, which old roots have."""
     from cryptography.x509 import BasicConstraints, ExtensionNotFound
 
+    algorithm = _SIGNATURES.get(subject.signature_algorithm_oid.dotted_string)
     try:
-        subject.verify_directly_issued_by(issuer)
-        return issuer.extensions.get_extension_for_class(BasicConstraints).value.ca
-    except (InvalidSignature, ExtensionNotFound, ValueError, TypeError):
+        authority = issuer.extensions.get_extension_for_class(BasicConstraints).value.ca
+    except ExtensionNotFound:
+        authority = issuer.issuer == issuer.subject  # roots of the first generation have no extensions
+    except ValueError:
         return False
+    try:
+        check(issuer, subject.signature, subject.tbs_certificate_bytes, algorithm or "")
+    except PARSE_ERRORS:
+        return False
+    return authority
