@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hil.bench import Bench
 from hil.errors import DutError
-from hil.windows.crash import Mark
+from hil.windows.crash import Incident, IncidentKind, Mark
 from hil.windows.machine import ResourceUsage
 
 MIB = 2**20
 NON_PAGED_POOL_GROWTH_LIMIT_BYTES = 64 * MIB
 """In one test. An idle Windows moves by some megabytes on its own; a suite that looks for leaks has its own limit."""
 HANDLE_GROWTH_LIMIT = 5000
+_CLOCK_ERROR = timedelta(seconds=1)
+"""Of comparing two computers' clocks; hil takes a machine down only after it was silent for much longer."""
 
 
 class Guard:
@@ -29,10 +32,13 @@ class Guard:
         machine = self._bench.machine
         self._mark, self._usage = machine.crashes.mark(), machine.resource_usage()
 
-    def check(self, expected: Collection[str], artifacts: Path) -> tuple[DutError | None, list[Path]]:
+    def check(
+        self, expected: Collection[str], artifacts: Path, *, taken_down: datetime | None = None
+    ) -> tuple[DutError | None, list[Path]]:
         """The first thing since the last look that is not ``expected``, and the dumps, brought to ``artifacts``.
 
-        Raises BenchError when the machine does not answer.
+        Boots since ``taken_down`` (UTC of this computer) were hil's own doing. Raises BenchError when the machine does
+        not answer.
         """
         if self._mark is None:
             if self._bench.connected:
@@ -44,12 +50,20 @@ class Guard:
             self._bench.journal.event("observation", incident.what, incident=incident.kind)
         dumps = [dump.local for dump in machine.crashes.collect(mark, artifacts)] if incidents else []
         self.arm()
-        unexpected = [incident for incident in incidents if incident.kind not in expected]
+        not_ours = [incident for incident in incidents if not self._is_ours(incident, taken_down)]
+        unexpected = [incident for incident in not_ours if incident.kind not in expected]
         if unexpected:
             return unexpected[0].error(self._bench.testbed.name), dumps
         assert usage is not None and self._usage is not None
         # a boot starts all counts anew
         return (None if incidents else _growth(usage, self._usage, self._bench.testbed.name)), dumps
+
+    def _is_ours(self, incident: Incident, taken_down: datetime | None) -> bool:
+        """A bugcheck never is: also a machine that hil restarts must not crash."""
+        if taken_down is None or incident.kind not in (IncidentKind.REBOOT, IncidentKind.POWER_LOSS):
+            return False
+        by_our_clock = incident.at - timedelta(seconds=self._bench.machine.clock_offset_s)
+        return by_our_clock > taken_down - _CLOCK_ERROR
 
 
 def _growth(before: ResourceUsage, after: ResourceUsage, where: str) -> DutError | None:

@@ -2,76 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from hil.bench import Bench
+from hil.clock import Deadline
 from hil.errors import BenchError, DutError, HilError
+from hil.run.rest import rest
+from hil.testbed import model
+from hil.testbed.lease import LeaseLost
+from hil.wait import pause, wait_until
 
 # ACPI firmware cuts the power of a button held for four seconds (power-pnp.md)
 HOLD_S = 6.0
 MAINS_OFF_S = 10.0
 NO_DRIVER = 28  # CM_PROB_FAILED_INSTALL
+_SILENT_S = 0.5
+_ANSWER_S = 10.0
 
 
-def recover(bench: Bench) -> None:
-    """Make the bench fit again by the mildest means that works, each bounded by the machine's own boot timeout.
+@dataclass(frozen=True)
+class Rung:
+    """One means to bring the machine back; ``budget_s`` is for all that it does, waiting for the machine included."""
 
+    name: str
+    climb: Callable[[Bench, Deadline], None]
+    budget_s: Callable[[model.Machine], float]
+    possible: Callable[[Bench], bool] = lambda bench: True  # noqa: ARG005
+
+
+def recover(bench: Bench, *, blind: bool = False) -> None:
+    """Make the bench fit again by the mildest means that works, each with its own budget of time.
+
+    ``blind``: the bench may be in any state, since a run died on it; otherwise only what this run asked is looked at.
     Raises BenchError when the instruments do not come to rest, or when nothing brings the machine back.
     """
     with bench.journal.span("step", "bring the bench back"):
-        try:
-            # a machine that crashed boots by itself: this waits as long as that takes
-            bench.to_rest()
-        except BenchError as error:
-            if bench.connected and not bench.machine.ssh.alive():
-                _climb(bench, error)
+        cause = _failure(rest if blind else Bench.instruments_to_rest, bench)
+        if bench.connected or (blind and cause is not None):
+            _climb(bench)
+        if cause is not None:
             bench.to_rest()
         if bench.connected:
             _mend_adapter(bench)
 
 
-def _climb(bench: Bench, cause: HilError) -> None:
+def _climb(bench: Bench) -> None:
     """From mild to harsh until the machine answers."""
-    tried = ["reconnect"]
-    for name, rung in _rungs(bench):
-        tried.append(name)
-        try:
-            with bench.journal.span("step", name):
-                rung()
-                bench.machine.reconnect(bench.boot_timeout_s)
-        except HilError as error:
-            cause = error
-        else:
+    settings = bench.testbed.machine
+    assert settings is not None
+    cause, tried = _failure(_must_answer, bench), list[str]()
+    for rung in RUNGS:
+        if cause is None:
             return
-    raise BenchError(
-        f"the machine of bench {bench.testbed.name} back on the network",
-        seen=str(cause),
-        tried=", ".join(tried),
-        next_step="look at its console; hil check TESTBED --live tells when it is back",
-    ) from cause
-
-
-def _rungs(bench: Bench) -> Iterator[tuple[str, Callable[[], None]]]:
-    def restart_by_button() -> None:
-        bench.button.press(HOLD_S)
-        bench.button.press()
-
-    if bench.has("button"):
-        # the short press wakes a sleeping machine and starts one that is off, the long one is for one that hangs
-        yield "power button", lambda: bench.button.press()
-        yield "power button held, then pressed", restart_by_button
-    if bench.has("outlet"):
-        yield "mains off and on", lambda: bench.outlet.cycle(MAINS_OFF_S)
-    if bench.has("outlet") and bench.has("button"):
-        yield "power button after the mains", lambda: bench.button.press()
-
-
-def _mend_adapter(bench: Bench) -> None:
-    """One restart of Windows for an adapter that does not work; what is wrong beyond that, the next tests say."""
-    try:
-        # without a driver a restart helps nothing, and the fixture ``driver`` brings it
-        if bench.adapter.problem() != NO_DRIVER:
-            bench.adapter.wait_up()
-    except DutError as error:
-        bench.journal.event("error", f"the adapter does not work, Windows is restarted: {error}")
-        bench.machine.reboot()
+        if not rung.possible(bench):
+            continue
+        budget_s = rung.budget_s(settings)
+        tried.append(f"{rung.name} ({budget_s:g} s)")
+        with bench.journal.span("step", f"recovery: {rung.name}", timeout_s=budget_s) as outcome:
+            deadline = Deadline(budget_s)
+            cause = _failure(lambda rung=rung, deadline=deadline: rung.climb(bench, deadline))  # type: ignore[misc]
+            cause = cause or _failure(_must_answer, bench)
+            outcome["helped"] = cause is None

@@ -156,14 +156,13 @@ class Running:
         current = self.recorder.current
         artifacts = self.folder.artifacts_of(item.nodeid)
         try:
-            if problem is not None:
-                recover(self.bench)
+            taken_down = recover(self.bench) if problem is not None else None
             try:
-                finding, dumps = self._guard.check(current.expected, artifacts)
+                finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down)
             except BenchError:
                 # it may have answered on its way down
-                recover(self.bench)
-                finding, dumps = self._guard.check(current.expected, artifacts)
+                again = recover(self.bench)
+                finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
         except HilError as error:
             self.latched = error
             self.journal.event("error", f"the bench leaves the run: {error}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -47,10 +48,12 @@ class IncidentKind(StrEnum):
 
 @dataclass(frozen=True)
 class Incident:
-    """One thing that went wrong; ``what`` is for people."""
+    """One thing that went wrong; ``what`` is for people, ``at`` (UTC by the machine's clock) when Windows recorded it:
+    of a crash or a restart, when it booted again."""
 
     kind: IncidentKind
     what: str
+    at: datetime
     events: tuple[Event, ...] = ()
     code: int | None = None
     parameters: tuple[int, ...] = ()
@@ -85,7 +88,8 @@ class Crashes:
         found = incidents(self._machine.events.since(mark.bookmark, logs=[SYSTEM]))
         live = [file for file in self.new_dumps(mark) if file.live]
         return found + [
-            Incident(IncidentKind.LIVE_DUMP, f"Windows wrote a live dump: {file.path}", dump=file.path) for file in live
+            Incident(IncidentKind.LIVE_DUMP, f"Windows wrote a live dump: {file.path}", file.modified, dump=file.path)
+            for file in live
         ]
 
     def new_dumps(self, mark: Mark) -> list[dump.DumpFile]:
@@ -119,21 +123,21 @@ def _cause(boot: Sequence[Event], previous: Sequence[Event]) -> Incident | None:
     """Why this boot came about; None when the records begin in the middle of a boot and show no cause."""
     dirty = next((event for event in boot if _is(event, KERNEL_POWER, 41)), None)
     report = next((event for event in boot if _is(event, WER, 1001)), None)
-    told = tuple(event for event in (dirty, report) if event)
+    at, told = boot[0].time, tuple(event for event in (dirty, report) if event)
     code, parameters = _bugcheck(dirty, report)
     if code:
         values = ", ".join(f"0x{value:X}" for value in parameters)
         path = str(report.fields[1]) if report and len(report.fields) > 1 else None
         what = f"bugcheck {dump.bugcheck_name(code)} ({values})"
-        return Incident(IncidentKind.BUGCHECK, what, told, code, parameters, path)
+        return Incident(IncidentKind.BUGCHECK, what, at, told, code, parameters, path)
     if dirty:
         asleep = len(dirty.fields) > 5 and _number(dirty.fields[5]) > 0
         what = "booted without a clean shutdown and without a bugcheck: power was lost, or it hung and was reset"
-        return Incident(IncidentKind.POWER_LOSS, what + (", in a sleep transition" if asleep else ""), told)
+        return Incident(IncidentKind.POWER_LOSS, what + (", in a sleep transition" if asleep else ""), at, told)
     if _is(boot[0], KERNEL_GENERAL, 12):
         asked = next((event for event in reversed(previous) if _is(event, "User32", 1074)), None)
         by = f", asked for by {asked.fields[0]}" if asked and asked.fields else ""
-        return Incident(IncidentKind.REBOOT, f"restarted cleanly{by}", (asked,) if asked else ())
+        return Incident(IncidentKind.REBOOT, f"restarted cleanly{by}", at, (asked,) if asked else ())
     return None
 
 
@@ -153,9 +157,10 @@ def _of_ndis(events: Sequence[Event]) -> Iterator[Incident]:
         number = _number(event.fields[4]) if len(event.fields) > 4 else 0
         if _is(event, NDIS, 10400):
             reason = _RESET_REASONS.get(number, f"reason {number}")
-            yield Incident(IncidentKind.RESET, f"NDIS reset {adapter}: {reason}", (event,))
+            yield Incident(IncidentKind.RESET, f"NDIS reset {adapter}: {reason}", event.time, (event,))
         elif _is(event, NDIS, 10317) and number in _FATAL_EVENTS:
-            yield Incident(IncidentKind.FATAL, f"{adapter}: {_FATAL_EVENTS[number]} (event {number})", (event,))
+            what = f"{adapter}: {_FATAL_EVENTS[number]} (event {number})"
+            yield Incident(IncidentKind.FATAL, what, event.time, (event,))
 
 
 def _is(event: Event, provider: str, event_id: int) -> bool:
