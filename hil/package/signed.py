@@ -130,13 +130,24 @@ def check(signer: Certificate, signature: bytes, message: bytes, algorithm: str)
     try:
         key = signer.public_key()
         if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, message, padding.PKCS1v15(), digest)
+            if not _bare_digest(key, signature, message, algorithm):
+                key.verify(signature, message, padding.PKCS1v15(), digest)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, message, ec.ECDSA(digest))
         else:
             raise BadSignature(f"a key of type {type(key).__name__}")
     except (InvalidSignature, UnsupportedAlgorithm) as error:
         raise BadSignature("the signature was not made by this key") from error
+
+
+def _bare_digest(key: Any, signature: bytes, message: bytes, algorithm: str) -> bool:
+    """Whether the signed block is the digest without its algorithm's name: stamping services did so before 2008."""
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    if algorithm not in ("md5", "sha1"):
+        return False
+    recovered = key.recover_data_from_signature(signature, padding.PKCS1v15(), None)
+    return bool(recovered == hashlib.new(algorithm, message, usedforsecurity=False).digest())
 
 
 def _stamp(unsigned: dict[str, Any], signature: bytes, certificates: tuple[Certificate, ...]) -> Stamp | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from hil.package.install import AddReg, Install, SourceFile
 from hil.package.keywords import Keyword
 from hil.package.models import Model, Target
 from hil.package.pe import Pe, is_pe
+from hil.package.policy import Kind, Signature, judge
 
 ARCHITECTURES = ("amd64", "arm64", "x86")
 """Those that Windows 10 and 11 run on."""
@@ -121,11 +121,13 @@ class Subject:
     """None when the INF is looked at alone."""
     previous: Inf | None = None
     """INF of the release before."""
+    trusted: tuple[bytes, ...] = ()
+    """Roots (DER) that the machine trusts beside Microsoft's."""
 
     @classmethod
     def read(
         cls, inf: Inf, raw: bytes, target: Target, today: date,
-        *, folder: Folder | None = None, previous: Inf | None = None,
+        *, folder: Folder | None = None, previous: Inf | None = None, trusted: tuple[bytes, ...] = (),
     ) -> Subject:  # fmt: skip
         problems: list[Problem] = []
         variants: dict[tuple[str, str], Variant] = {}
@@ -135,8 +137,9 @@ class Subject:
                 for variant in _variants(inf, reader, problems):
                     variants.setdefault((architecture, variant.install.section.lower()), variant)
         return cls(
-            inf, raw, target, today, tuple(variants.values()), tuple(dict.fromkeys(problems)), folder, previous
-        )
+            inf, raw, target, today, tuple(variants.values()), tuple(dict.fromkeys(problems)), folder, previous,
+            trusted,
+        )  # fmt: skip
 
     @property
     def network(self) -> bool:
@@ -166,10 +169,27 @@ class Subject:
         """Files of [SourceDisksFiles] for all architectures of the INF, by lower-case path."""
         found = {}
         for architecture in self.architectures:
-            with suppress(UsageError):  # of a path that leaves the package, which has a rule of its own
-                for source in installs.source_files(self.inf, replace(self.target, architecture=architecture)):
-                    found.setdefault(source.path.lower(), source)
+            for source in self.sources_for_architecture(architecture):
+                found.setdefault(source.path.lower(), source)
         return found
+
+    def sources_for(self, target: Target) -> tuple[SourceFile, ...]:
+        """Files of [SourceDisksFiles] for one Windows; none when a path leaves the package."""
+        try:
+            return installs.source_files(self.inf, target)
+        except UsageError:
+            return ()
+
+    def sources_for_architecture(self, architecture: str) -> tuple[SourceFile, ...]:
+        return self.sources_for(replace(self.target, architecture=architecture))
+
+    @cached_property
+    def signature(self) -> Signature:
+        """Of the catalog."""
+        if self.catalog is None or not self.catalog.signer:
+            return Signature(Kind.NONE, None, "not signed")
+        now = datetime.combine(self.today, time(), UTC)
+        return judge(self.catalog.data, self.catalog.name, self.trusted, now)
 
     @cached_property
     def catalog(self) -> Catalog | None:
