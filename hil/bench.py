@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from hil.windows import Adapter, Machine
 
 _REST = {
-    "outlet": ("on", "off"), "slot": ("plug", "pull"), "cable": ("connect", "disconnect"),
-    "supply": ("on", "off"), "usb_port": ("on", "off"),
+    "button": ("release", "release"), "outlet": ("on", "off"), "supply": ("on", "off"), "usb_port": ("on", "off"),
+    "slot": ("plug", "pull"), "cable": ("connect", "disconnect"),
 }  # fmt: skip
-"""The methods that bring a role to its rest positions ``on`` and ``off``."""
+"""The methods that bring a role to its rest positions ``on`` and ``off``, most urgent role first: a button that stays
+down cuts the power that an outlet brings."""
 _STARTS_WITHIN_S = 5.0
 """From mains to drawing power, where the firmware is set to start when the mains return."""
 
@@ -40,7 +41,7 @@ class Bench:
     """
 
     def __init__(self, testbed: Testbed, journal: Journal, permit: Callable[[], None] = lambda: None) -> None:
-        self.testbed, self.journal, self._permit = testbed, journal, permit
+        self.testbed, self.journal, self.permit = testbed, journal, permit
         self._open = ExitStack()
         self._instruments: dict[str, Any] = {}
 
@@ -48,20 +49,27 @@ class Bench:
     def machine(self) -> Machine:
         """Connected. Raises BenchError when it cannot be reached or is not what the testbed says."""
         from hil.remote import SshUnreachable
+
+        machine = self.machine_as_it_is
+        with self.journal.span("step", "connect to the machine"):
+            try:
+                machine.connect()
+            except SshUnreachable:
+                if not self.start_by_button():
+                    raise
+                machine.reconnect(self.boot_timeout_s)
+        return machine
+
+    @cached_property
+    def machine_as_it_is(self) -> Machine:
+        """Connected or not, for whoever brings it back."""
         from hil.windows import Machine
 
         if self.testbed.machine is None:
             raise UsageError("a machine", seen="the testbed has none", where=self.testbed.name)
         machine = Machine(self.testbed.machine, self.journal)
-        machine.ssh.permit = self._permit
+        machine.ssh.permit = self.permit
         self._open.callback(machine.close)
-        with self.journal.span("step", "connect to the machine"):
-            try:
-                machine.connect()
-            except SshUnreachable:
-                if not self._start_by_button():
-                    raise
-                machine.reconnect(self.boot_timeout_s)
         return machine
 
     @cached_property
@@ -79,7 +87,7 @@ class Bench:
 
         if self.testbed.partner is None:
             raise UsageError("a link partner", seen="the testbed has none", where=self.testbed.name)
-        partner = open_partner(self.testbed.partner, self.journal, self._permit)
+        partner = open_partner(self.testbed.partner, self.journal, self.permit)
         self._open.callback(partner.close)
         return partner
 
@@ -113,7 +121,7 @@ class Bench:
         if key not in self._instruments:
             folder = state_dir(self.testbed)
             self._instruments[key] = opened = open_instrument(
-                key, described[key], self.journal, state_dir=folder, permit=self._permit
+                key, described[key], self.journal, state_dir=folder, permit=self.permit
             )
             self._open.callback(opened.close)
         return self._instruments[key]
@@ -146,33 +154,55 @@ class Bench:
     def to_rest(self) -> None:
         """Every instrument in its rest position (outlet on, slot plugged, cable connected), the machine on the network.
 
-        All of it is tried, then BenchError lists what did not come to rest.
+        All of it is tried, then BenchError lists what did not come to rest. Raises LeaseLost at once.
         """
         failed: list[HilError] = []
-        for name, described in self.testbed.instruments.items():
-            if described.role in _REST and described.rest is not None:
-                on, off = _REST[described.role]
-                try:
-                    getattr(self.instrument(name), on if described.rest == "on" else off)()
-                except HilError as error:
-                    failed.append(error)
-        try:
-            self._machine_on()
-        except HilError as error:
-            failed.append(error)
+        for part in (self.instruments_to_rest, self._machine_on):
+            self.permit()
+            try:
+                part()
+            except HilError as error:
+                failed.append(error)
         if failed:
             raise BenchError(
                 "the bench in its rest state", seen="; ".join(map(str, failed)), where=self.testbed.name
             ) from failed[0]
 
+    def instruments_to_rest(self) -> None:
+        """All of it is tried, then BenchError lists what did not come to rest. Raises LeaseLost at once."""
+        self.permit()
+        failed = [error for name in self.movable() if (error := self._rest_failure(name)) is not None]
+        if failed:
+            raise BenchError("instruments at rest", seen="; ".join(map(str, failed))) from failed[0]
+
+    def movable(self) -> list[str]:
+        """The names of what can be switched, most urgent first."""
+        named = [(described.role, name) for name, described in self.testbed.instruments.items()]
+        return [name for role in _REST for its, name in named if its == role]
+
+    def _rest_failure(self, name: str) -> HilError | None:
+        described = self.testbed.instruments[name]
+        on, off = _REST[described.role]
+        if described.rest is None:
+            return None
+        try:
+            getattr(self.instrument(name), on if described.rest == "on" else off)()
+        except HilError as error:
+            return error
+        return None
+
     def _machine_on(self) -> None:
         """The machine answers again, if it was ever asked."""
         if self.connected and not self.machine.ssh.alive():
-            self._start_by_button()
-            self.machine.reconnect(self.boot_timeout_s)
+            self.reconnect(self.boot_timeout_s)
 
-    def _start_by_button(self) -> bool:
-        """Press the button of a machine that the meter sees off or asleep; whether it was pressed.
+    def reconnect(self, timeout_s: float) -> None:
+        """The machine on fresh connections, asked before or not; started where the meter sees it off or asleep."""
+        self.start_by_button()
+        self.machine_as_it_is.reconnect(timeout_s)
+
+    def start_by_button(self, patience_s: float = _STARTS_WITHIN_S) -> bool:
+        """Press the button of a machine that the meter sees off or asleep for so long; whether it was pressed.
 
         A press on one that runs would shut it down, so without a meter nobody presses.
         """
@@ -182,7 +212,7 @@ class Bench:
         try:
             # one that starts by itself when the mains return does so in seconds
             wait_until(
-                lambda: self.meter.read_w() > limit_w, what="the machine to draw power", timeout_s=_STARTS_WITHIN_S,
+                lambda: self.meter.read_w() > limit_w, what="the machine to draw power", timeout_s=patience_s,
                 journal=self.journal, error=_DrawsNoPower,
             )  # fmt: skip
         except _DrawsNoPower:

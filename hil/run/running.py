@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from hil.run.recorder import Recorder
 from hil.run.recover import recover
 from hil.run.requirements import needs_bench
 from hil.run.undo import Undo
-from hil.testbed.lease import Lease, lease
+from hil.run.watchdog import Watchdog
+from hil.testbed.lease import LeaseLost, lease
 from hil.testbed.model import Packages, Testbed
+from hil.testbed.out_of_service import Reason, take_out
 from hil.testbed.state import state_dir
 
 
@@ -50,22 +53,19 @@ class Running:
         self.recorder = Recorder(self.journal, self.writer)
         self.undo = Undo(self.journal)
         self.latched: HilError | None = None
-        self._finding: HilError | None = None
         self.bench: Bench | None = None
         self._guard: Guard | None = None
-        self._lease: Lease | None = None
+        self._watchdog: Watchdog | None = None
 
     # the bench
 
     def start_bench(self) -> Mapping[str, str]:
-        """Start a virtual bench, or lease a real one. Returns why single capabilities are absent.
+        """Start the bench if it is a virtual one, and lease it. Returns why single capabilities are absent.
 
-        Raises BenchError when it does not start or another run has it.
+        Raises BenchError when it does not start, is out of service, or another run has it.
         """
         missing: dict[str, str] = {}
-        if self.testbed.virtual is None:
-            self._lease = self._open.enter_context(lease(self.testbed, run=self.folder.run))
-        else:
+        if self.testbed.virtual is not None:
             from hil.virtual.lab import Lab
 
             lab = Lab(self.testbed, state_dir(self.testbed), self.journal)
@@ -75,9 +75,26 @@ class Running:
             if "wire" in missing:
                 missing["partner"] = "its wire is missing"
         self.testbed = self._with_packages(self.testbed)
-        self.bench = self._open.enter_context(Bench(self.testbed, self.journal))
+        _must_be_whole(self.testbed.packages)
+        held = self._open.enter_context(lease(self.testbed, run=self.folder.run))
+        self._watchdog = self._open.enter_context(Watchdog(held, self.testbed, self.folder.path))
+        self.bench = self._open.enter_context(Bench(self.testbed, self.journal, held.check))
         self._guard = Guard(self.bench)
+        if held.inherited:
+            self.journal.event("observation", f"the bench may not be at rest: {held.inherited}")
+            self._recover(blind=True)
         return missing
+
+    def _recover(self, *, blind: bool = False) -> datetime | None:
+        """As :func:`recover`; a bench that cannot be made fit is out of service from now on."""
+        assert self.bench is not None
+        try:
+            return recover(self.bench, blind=blind)
+        except LeaseLost:
+            raise
+        except BenchError as error:
+            take_out(self.testbed, Reason.QUARANTINED, str(error))
+            raise
 
     def _with_packages(self, testbed: Testbed) -> Testbed:
         """The testbed with the packages of the command line in place of its own."""
@@ -96,7 +113,12 @@ class Running:
         assert self.bench is not None and self._guard is not None
         try:
             if not self._config.getoption("--no-provision"):
-                provision(self.bench, self.info.facts)
+                try:
+                    provision(self.bench, self.info.facts)
+                except BenchError as error:
+                    self.journal.event("error", f"the bench is brought back and provisioned again: {error}")
+                    self._recover()
+                    provision(self.bench, self.info.facts)
             self._guard.arm()
         except HilError as error:
             self.latched = self.latched or error
@@ -111,8 +133,6 @@ class Running:
         self.recorder.begin(item)
 
     def end(self) -> TestResult:
-        if self._lease is not None:
-            self._lease.beat()
         return self.recorder.end()
 
     def undo_now(self) -> BenchError | None:
@@ -141,14 +161,15 @@ class Running:
         if finding is None:
             return problem
         finding.__cause__ = problem
-        self._finding = finding
+        if problem is not None:
+            finding.add_note(f"the test saw: {type(problem).__name__}: {problem}".partition("\n")[0])
         return finding
 
-    def in_short(self, error: BaseException) -> str | None:
-        """What to show instead of a traceback that would lead nowhere: of the guard's word, of a bench already gone."""
-        if error is self.latched and self.recorder.told(error):
-            return f"the bench has left the run: {str(error).partition(chr(10))[0]}"
-        return str(error) if error is self._finding and error.__cause__ is None else None
+    def already_gone(self, error: BaseException | None) -> str:
+        """What to show where a test did not start because the bench had left the run, whose cause was told before."""
+        if error is None or error is not self.latched or not self.recorder.told(error):
+            return ""
+        return f"the bench has left the run: {str(error).partition(chr(10))[0]}"
 
     def _examine(self, item: pytest.Item, problem: BaseException | None) -> HilError | None:
         """Bring the bench back to rest where needed, and ask the guard."""
@@ -156,12 +177,12 @@ class Running:
         current = self.recorder.current
         artifacts = self.folder.artifacts_of(item.nodeid)
         try:
-            taken_down = recover(self.bench) if problem is not None else None
+            taken_down = self._recover() if problem is not None else None
             try:
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down)
             except BenchError:
                 # it may have answered on its way down
-                again = recover(self.bench)
+                again = self._recover()
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
         except HilError as error:
             self.latched = error
@@ -178,6 +199,8 @@ class Running:
         if self.bench is not None:
             with self.journal.span("step", "put the bench to rest"):
                 self.bench.to_rest()
+        if self._watchdog is not None:
+            self._watchdog.dismiss()
         if undone is not None:
             raise undone
 
@@ -199,3 +222,12 @@ class Running:
             self._open.close()
         except OSError as error:
             print(f"\nclosing the run: {error}", file=sys.stderr)
+
+
+def _must_be_whole(packages: Packages | None) -> None:
+    """What will be installed can be read and fits its catalog. Raises UsageError."""
+    from hil.package import Package
+
+    for folder in (packages.current, packages.previous) if packages else ():
+        if folder is not None:
+            Package.load(folder).require_intact()

@@ -10,6 +10,7 @@ from hil.errors import BenchError
 from hil.remote import Command, Completed
 from hil.remote.quoting import join
 from hil.wait import wait_until
+from hil.windows.tools import TOOLS
 
 if TYPE_CHECKING:
     from hil.remote import PowerShell, SshSession
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 _CHUNK = 65536
 _START_S = 10.0
 _ALIVE_S = 1.0
+
+
+def end_programs(shell: PowerShell) -> int:
+    """End every program that was sent to the machine and still runs, whoever started it; how many there were."""
+    found = shell.run(Command("Get-CimInstance", ClassName="Win32_Process"))
+    lines = {int(row["ProcessId"]): str(row["CommandLine"] or "").lstrip('"').lower() for row in found}
+    ours = [pid for pid, line in lines.items() if line.startswith(f"{TOOLS}\\".lower())]
+    if ours:
+        shell.run(Command("Stop-Process", Id=ours, Force=True), check=False)
+    return len(ours)
 
 
 class RunningProcess:
