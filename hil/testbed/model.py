@@ -43,9 +43,27 @@ class Machine(Section):
     shutdown_timeout_s: float = Field(60.0, gt=0)
     sleep_timeout_s: float = Field(30.0, gt=0)
     resume_timeout_s: float = Field(60.0, gt=0)
+    sleep_states: tuple[Literal["S3", "S4", "S0ix"], ...] = Field(("S3", "S4"), description="as powercfg /a tells")
     asleep_below_w: float | None = Field(None, description="watts that only a sleeping machine draws")
+    wake_shows_s: float = Field(5.0, gt=0, description="how soon after its cause the meter shows a wake")
     min_free_disk_gb: float = Field(5.0, gt=0)
     max_clock_offset_s: float = Field(5.0, gt=0)
+
+
+class Wake(Section):
+    """What the NIC wakes its machine by, where Windows has no setting of its own; keywords are the driver's."""
+
+    from_soft_off: bool = Field(False, description="a magic packet starts the machine from S5")
+    link_keyword: str | None = Field(None, description="advanced property that arms wake on link change: 0 or 1")
+    secureon_keyword: str | None = Field(None, description="advanced property that holds a SecureOn password")
+    patterns: int = Field(0, ge=0, description="wake patterns that it states: NDIS_PM_CAPABILITIES.NumTotalWoLPatterns")
+
+    def capabilities(self) -> set[str]:
+        offered = {
+            "wake_from_s5": self.from_soft_off, "wake_on_link": self.link_keyword,
+            "secureon": self.secureon_keyword, "wake_patterns": self.patterns,
+        }  # fmt: skip
+        return {name for name, offers in offered.items() if offers}
 
 
 class Adapter(Section):
@@ -57,6 +75,7 @@ class Adapter(Section):
     address: str = Field(description="IPv4 with prefix that the adapter gets for traffic, e.g. 198.18.0.1/24")
     gone_timeout_s: float = Field(5.0, gt=0, description="from pull to absent devnode")
     back_timeout_s: float = Field(30.0, gt=0, description="from plug to link up")
+    wake: Wake = Wake()
 
 
 class LocalPartner(Section):
@@ -111,6 +130,13 @@ class Tools(Section):
     iperf3: Path | None = None
 
 
+class SleepLimits(Section):
+    """What one sleep state may cost."""
+
+    wake_s: float = Field(gt=0, description="from what wakes the machine to its first answer")
+    drawn_w: float = Field(gt=0, description="mean power from the mains while it lasts")
+
+
 class Limits(Section):
     """Thresholds of this bench; the suites state their sums beside them."""
 
@@ -118,7 +144,19 @@ class Limits(Section):
     udp_loss_ratio: float = Field(0.001, ge=0, le=1)
     udp_load: float = Field(0.5, gt=0, le=1, description="share of the link rate offered as UDP")
     pool_growth_kb_per_removal: float = Field(64.0, gt=0)
+    pool_growth_kb_per_cycle: float = Field(64.0, gt=0, description="of disable, restart, sleep ...")
+    handle_growth_per_cycle: float = Field(100.0, gt=0, description="an idle Windows moves by some hundred on its own")
     wake_guard_s: int = Field(120, gt=0, description="a timer wakes the machine after this, should the NIC not")
+    wake_timer_s: int = Field(60, gt=0, description="the shortest sleep that a timer is asked to end")
+    s3: SleepLimits = SleepLimits(wake_s=10, drawn_w=5)
+    s4: SleepLimits = SleepLimits(wake_s=60, drawn_w=2)
+    s5: SleepLimits = SleepLimits(wake_s=120, drawn_w=2)
+    s0ix: SleepLimits = SleepLimits(wake_s=5, drawn_w=8)
+
+    def asleep(self, state: str) -> SleepLimits:
+        """Of S3, S4, S5 or S0ix."""
+        found: SleepLimits = getattr(self, state.lower())
+        return found
 
 
 class Virtual(Section):
@@ -129,6 +167,7 @@ class Virtual(Section):
     far_end: Literal["pwsh", "powershell"] = "pwsh"
     timescale: float = Field(0.02, gt=0, le=1, description="one real second of boot or sleep takes this many")
     windows_build: int = 26100
+    sleep: Literal["s3", "s0ix"] = Field("s3", description="S3, or Modern Standby in its place; both have S4")
     instruments: tuple[Literal["outlet", "slot", "meter", "button", "cable"], ...] = (
         "outlet", "slot", "meter", "button", "cable",
     )  # fmt: skip
@@ -136,6 +175,14 @@ class Virtual(Section):
     elevated: bool = True
     secure_boot: bool = False
     faults: tuple[str, ...] = Field((), description="package.module:Class")
+
+    @property
+    def sleep_states(self) -> tuple[Literal["S3", "S4", "S0ix"], ...]:
+        return ("S3", "S4") if self.sleep == "s3" else ("S4", "S0ix")
+
+
+VIRTUAL_WAKE = Wake(from_soft_off=True, link_keyword="WakeOnLink", secureon_keyword="SecureOnPassword", patterns=12)
+"""What the virtual NIC offers."""
 
 
 class Testbed(Section):
@@ -160,6 +207,11 @@ class Testbed(Section):
         found: set[str] = {instrument.role for instrument in self.instruments.values()}
         if self.virtual is not None:
             found |= {*self.virtual.instruments, "partner", "wire", "previous_package", "broken_package"}
+            found |= {*self.virtual.sleep_states, *VIRTUAL_WAKE.capabilities()}
+        if self.machine is not None:
+            found |= set(self.machine.sleep_states)
+        if self.adapter is not None:
+            found |= self.adapter.wake.capabilities()
         if self.partner is not None:
             found |= {"partner", "wire"}
         if self.packages is not None:

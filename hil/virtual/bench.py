@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError
-from hil.testbed.model import Adapter, LocalPartner, Machine, Packages, Ssh, Testbed, Tools, Virtual
+from hil.testbed.model import (
+    VIRTUAL_WAKE,
+    Adapter,
+    LocalPartner,
+    Machine,
+    Packages,
+    Ssh,
+    Testbed,
+    Tools,
+    Virtual,
+)
 from hil.virtual.faults import load
 from hil.virtual.faults.chain import FaultChain
 from hil.virtual.machine import VirtualMachine
@@ -23,6 +33,8 @@ if TYPE_CHECKING:
 ADDRESS, PARTNER_ADDRESS = "198.18.0.1/24", "198.18.0.2/24"
 """RFC 2544: set aside for tests of network devices."""
 ASLEEP_BELOW_W = 10.0
+WAKE_SHOWS_S = 1.0
+"""The machine draws more at once; the meter is refreshed several times in this time."""
 _TIMEOUTS_S = {"boot_timeout_s": 300.0, "shutdown_timeout_s": 60.0, "sleep_timeout_s": 30.0, "resume_timeout_s": 60.0}
 _LEAST_TIMEOUT_S = 10.0
 """However fast the model boots, the computer it runs on may be busy."""
@@ -68,10 +80,13 @@ class VirtualBench:
         return Testbed(
             name=self.testbed_name,
             description="virtual bench",
-            machine=Machine(ssh=ssh, shell=self.config.far_end, asleep_below_w=ASLEEP_BELOW_W, **self._timeouts()),
+            machine=Machine(
+                ssh=ssh, shell=self.config.far_end, sleep_states=self.config.sleep_states,
+                asleep_below_w=ASLEEP_BELOW_W, wake_shows_s=WAKE_SHOWS_S, **self._timeouts(),
+            ),
             adapter=Adapter(
                 hardware_id=HARDWARE_ID, link_mbps=self.config.link_mbps, address=ADDRESS,
-                back_timeout_s=_LEAST_TIMEOUT_S,
+                back_timeout_s=_LEAST_TIMEOUT_S, wake=VIRTUAL_WAKE,
             ),
             partner=self._partner(),
             instruments=standing,

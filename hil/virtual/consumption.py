@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hil.virtual.nic import Nic
 
-_STATES_W = {"off": 0.8, "booting": 54.0, "on": 31.0, "asleep": 2.1, "hibernated": 0.9, "bugchecked": 47.0}
+_STATES_W = {
+    "off": 0.8, "booting": 54.0, "on": 31.0, "asleep": 2.1, "standby": 3.4, "hibernated": 0.9, "bugchecked": 47.0,
+}  # fmt: skip
 _NIC_W, _LOAD_W = 1.4, 11.0
 """A fitted NIC, and a link that is loaded in both directions."""
 

@@ -10,22 +10,24 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hil.virtual.consumption import drawn_w
 from hil.virtual.windows import power_events as report
 from hil.virtual.windows.crash import Bugcheck
-from hil.virtual.windows.power_events import Dirty, Sleep, WakeSource
-from hil.virtual.windows.wake import is_magic_packet
+from hil.virtual.windows.power_events import Dirty, Sleep, SleepState, WakeSource
 from hil.wait import async_pause
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
+    from hil.virtual.windows.adapters import Adapter
+    from hil.virtual.windows.low_power import LowPower
 
 BOOT_S, FIRMWARE_SHARE = 20.0, 0.3
 SHUTDOWN_S, DUMP_S = 5.0, 8.0
-SLEEP_S = {"S3": 2.0, "S4": 8.0}
-RESUME_S, HIBERNATE_RESUME_S, TROUBLESHOOTER_S = 1.5, 12.0, 1.5
+SLEEP_S = {"S0ix": 3.0, "S3": 2.0, "S4": 8.0}
+RESUME_S = {"S0ix": 0.5, "S3": 1.5}
+HIBERNATE_RESUME_S, TROUBLESHOOTER_S = 12.0, 1.5
 CLOCK_STOPS_S = 1.0
 """From the record of going to sleep to the last tick before it: the stamp that Kernel-Power 107 will carry."""
 HARD_OFF_S = 4.0
@@ -36,9 +38,13 @@ class Power(Enum):
     BOOTING = "booting"
     ON = "on"
     ASLEEP = "asleep"
+    STANDBY = "standby"
     HIBERNATED = "hibernated"
     BUGCHECKED = "bugchecked"
 
+
+SLEEPING = {"S0ix": Power.STANDBY, "S3": Power.ASLEEP, "S4": Power.HIBERNATED}
+"""Where each sleep ends."""
 
 Watcher = Callable[[Power, Power], None]
 
@@ -51,7 +57,7 @@ class VirtualMachine:
         self.power = Power.OFF
         self.mains, self.slot, self.cable = True, True, True
         self.hung = False
-        self._waking = False
+        self._waking = self._pulled_while_waking = False
         self._transition: asyncio.Task[None] | None = None
         self._timers: set[asyncio.Task[None]] = set()
         self._watchers: list[Watcher] = []
@@ -85,7 +91,7 @@ class VirtualMachine:
             self._become(Power.OFF)
         elif self.power is Power.OFF:
             self._go(self._boot("power"))
-        elif self.power in (Power.ASLEEP, Power.HIBERNATED):
+        elif self.power in SLEEPING.values():
             self._wake(WakeSource(report.WAKE_BUTTON))
         elif self.power is Power.ON and not self.hung:
             process = rf"C:\Windows\System32\winlogon.exe ({self.bench.windows.computer_name})"
@@ -97,6 +103,10 @@ class VirtualMachine:
             return
         self.slot = present
         self._relink()
+        self._pulled_while_waking = self._waking and not present
+        adapter = self.bench.windows.devices.under_test()
+        if adapter and adapter.low_power and not present:
+            adapter.low_power = None  # a card without power forgets what it was armed for
         if self.power is Power.ON and not self.hung:
             self.bench.windows.devices.slot_changed(present)
 
@@ -106,21 +116,44 @@ class VirtualMachine:
             self.cable = connected
             self._relink()
             self.bench.windows.devices.cable_changed(connected)
+            armed = self._armed()
+            if armed and self.bench.faults.wakes_on_link(armed[1].link, connected=connected):
+                self._wake_by(armed[0])
 
     def wake_frame(self, frame: bytes) -> None:
-        """A frame that reached the sleeping NIC (which listens only when it is armed)."""
-        if self.power not in (Power.ASLEEP, Power.HIBERNATED) or self._waking or not (self.slot and self.cable):
+        """A frame that reached the sleeping NIC (which listens only when it was told to)."""
+        armed, nic = self._armed(), self.bench.nic
+        if armed is None or not (self.slot and self.cable):
             return
-        adapter = next((found for found in self.bench.windows.devices.adapters if found.port.under_test), None)
-        if adapter and self.bench.faults.wakes(is_magic_packet(frame, adapter.mac), frame=frame):
-            text, instance_id = adapter.description, adapter.node.instance_id
-            self._wake(WakeSource(report.WAKE_DEVICE, text, instance_id))
+        adapter, told = armed
+        reply = self.bench.faults.answers(told.reply(frame), frame=frame)
+        if reply and nic:
+            nic.answer(reply)
+        if self.bench.faults.wakes(told.wakes(frame), frame=frame):
+            self._wake_by(adapter)
+
+    def _armed(self) -> tuple[Adapter, LowPower] | None:
+        """The NIC under test with what it was told, while the machine is in a state to be woken."""
+        adapter = self.bench.windows.devices.under_test()
+        if adapter is None or adapter.low_power is None or self._waking or not self.mains:
+            return None
+        down = self.power is Power.OFF or self.power in SLEEPING.values()
+        return (adapter, adapter.low_power) if down else None
+
+    def _wake_by(self, adapter: Adapter) -> None:
+        if self.power is Power.OFF:
+            self._go(self._boot("power"))
+        else:
+            self._wake(WakeSource(report.WAKE_DEVICE, adapter.description, adapter.node.instance_id))
 
     def watts(self) -> float:
         """What the machine draws from the outlet now."""
         if not self.mains:
             return 0.0
-        return drawn_w("booting" if self._waking else self.power.value, self.bench.nic if self.slot else None)
+        watts = drawn_w("booting" if self._waking else self.power.value, self.bench.nic if self.slot else None)
+        states = {power: state for state, power in SLEEPING.items()} | {Power.OFF: "S5"}
+        asleep = not self._waking and self.power in states
+        return self.bench.faults.asleep_w(watts, state=states[self.power]) if asleep else watts
 
     def subscribe(self, watcher: Watcher) -> None:
         """Call ``watcher(old, new)`` after each change of :attr:`power`."""
@@ -133,9 +166,10 @@ class VirtualMachine:
         return self._boot("power", first=True)
 
     def request_sleep(
-        self, state: Literal["S3", "S4"], *, wake_after_s: float = 0.0, delay_s: float = 0.5, caller: str
+        self, state: SleepState, *, wake_after_s: float = 0.0, delay_s: float = 0.5, caller: str
     ) -> None:
-        """Sleep as SetSuspendState does, after ``delay_s``; the wake timer, if above 0, runs from now."""
+        """Sleep as SetSuspendState does (S0ix: the screen goes dark), after ``delay_s``; the wake timer, if above 0,
+        runs from now."""
         wake_at = self.bench.windows.now() + timedelta(seconds=wake_after_s) if wake_after_s > 0 else None
         self._later(delay_s, lambda: self._when_on(self._fall_asleep, state, wake_at, caller))
 
@@ -171,7 +205,7 @@ class VirtualMachine:
 
     def bugcheck(self, code: int, parameters: tuple[int, int, int, int]) -> None:
         """Stop with a bugcheck; dump and automatic restart as CrashControl says."""
-        if self.power not in (Power.ON, Power.ASLEEP):
+        if self.power not in (Power.ON, Power.ASLEEP, Power.STANDBY):
             return
         windows = self.bench.windows
         up_s = (windows.now() - windows.last_boot).total_seconds()
@@ -207,14 +241,18 @@ class VirtualMachine:
         self._shutdown = None
         report.shutting_down(self.bench.windows, restart=restart)
         await async_pause(self.bench.scale(SHUTDOWN_S))
-        self._end_everything()
+        if not restart:
+            self.bench.windows.devices.soft_off(self.bench.windows.sleep_count)
+        self._end_everything(standby_power=not restart)
         if restart:
             await self._boot("restart")
         else:
             self._become(Power.OFF)
 
-    async def _fall_asleep(self, state: Literal["S3", "S4"], wake_at: datetime | None, caller: str) -> None:
+    async def _fall_asleep(self, state: SleepState, wake_at: datetime | None, caller: str) -> None:
         windows, bench = self.bench.windows, self.bench
+        if state not in bench.config.sleep_states:
+            return
         sleep = Sleep(state, caller, windows.now(), wake_at)
         report.asked_to_sleep(windows, sleep)
         if state == "S4" and not windows.hibernation:
@@ -224,14 +262,17 @@ class VirtualMachine:
             return
         report.falls_asleep(windows, sleep, windows.sleep_count)
         windows.sleep_count += 1
+        crash = windows.devices.sleep(state, windows.sleep_count)
+        if crash:
+            self.bugcheck(*crash)
+            return
         self._sleep = sleep
-        windows.devices.sleep(windows.sleep_count)
         if bench.ssh:
             bench.ssh.stall()
         if bench.nic:
             bench.nic.freeze()
         await async_pause(bench.scale(SLEEP_S[state]))
-        self._become(Power.ASLEEP if state == "S3" else Power.HIBERNATED)
+        self._become(SLEEPING[state])
         if wake_at:
             left_s = (wake_at - windows.now()).total_seconds()
             self._later(max(0.0, left_s), lambda: self._timer_expires(sleep))
@@ -247,26 +288,33 @@ class VirtualMachine:
     async def _resume(self, source: WakeSource) -> None:
         windows, bench, sleep = self.bench.windows, self.bench, self._sleep
         assert sleep is not None, "only a sleeping machine resumes"
-        self._waking = True
+        self._waking, self._pulled_while_waking = True, False
         woken = windows.now()
         if sleep.state == "S4":
             seconds = bench.faults.boot_s(HIBERNATE_RESUME_S, reason="hibernate")
             self._become(Power.BOOTING)
         else:
-            seconds = bench.faults.resume_s(RESUME_S)
+            seconds = bench.faults.resume_s(RESUME_S[sleep.state])
         await async_pause(bench.scale(seconds))
-        frozen_at = min(sleep.entered + timedelta(seconds=bench.scale(CLOCK_STOPS_S)), windows.now())
-        report.resumed(windows, sleep, frozen_at)
+        source = bench.faults.wake_source(WakeSource(source.kind, source.text, source.instance_id, woken))
+        if sleep.state == "S0ix":
+            report.left_standby(windows, sleep, source)
+        else:
+            frozen_at = min(sleep.entered + timedelta(seconds=bench.scale(CLOCK_STOPS_S)), windows.now())
+            report.resumed(windows, sleep, frozen_at)
         self._waking, self._sleep = False, None
-        windows.last_wake = WakeSource(source.kind, source.text, source.instance_id, woken)
+        windows.last_wake = source
         self._become(Power.ON)
         if bench.nic:
             bench.nic.thaw()
-        await windows.devices.resume()
+        await windows.devices.resume(pulled_while_waking=self._pulled_while_waking)
+        if self._dirty:
+            return
         if bench.ssh:
             bench.ssh.resume()
-        await async_pause(bench.scale(TROUBLESHOOTER_S))
-        report.returned(windows, sleep, woken, source, int(seconds * 1000))
+        if sleep.state != "S0ix":
+            await async_pause(bench.scale(TROUBLESHOOTER_S))
+            report.returned(windows, sleep, woken, source, int(seconds * 1000))
 
     async def _crash(self, bugcheck: Bugcheck) -> None:
         crash_control = self.bench.windows.crash_control
@@ -290,7 +338,7 @@ class VirtualMachine:
         self._end_everything()
         self._become(Power.OFF)
 
-    def _end_everything(self) -> None:
+    def _end_everything(self, *, standby_power: bool = False) -> None:
         """Connections are reset, programs and drivers are gone, timers do not fire."""
         running = asyncio.current_task()
         for task in (*self._timers, self._transition):
@@ -298,7 +346,7 @@ class VirtualMachine:
                 task.cancel()
         self._waking = self.hung = False
         self._sleep = self._shutdown = None
-        self.bench.windows.power_lost()
+        self.bench.windows.power_lost(standby_power=standby_power)
         if self.bench.ssh:
             self.bench.ssh.reset()
         if self.bench.nic:

@@ -11,6 +11,7 @@ from virtual_windows import VirtualWindows
 
 from hil.virtual.machine import Power
 from hil.virtual.windows import settings
+from hil.virtual.windows.low_power import low_power
 from hil.wait import async_pause
 
 ADAPTER_MAC = bytes.fromhex("021d0f000001")
@@ -153,8 +154,10 @@ def test_disarmed_nic_does_not_listen(pc, spoil):
 
     A suite that passes on a NIC that wakes regardless would hide a battery drain.
     """
+    adapter = pc.windows.devices.adapter_of(pc.nic)
+    assert low_power(adapter, "S3").magic
     spoil(pc)
-    assert not pc.windows.devices.adapter_of(pc.nic).wakes_on_magic_packet()
+    assert not low_power(adapter, "S3").magic
 
 
 def test_clean_restart_records(pc):

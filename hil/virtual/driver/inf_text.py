@@ -32,6 +32,9 @@ _ENUMS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     }),
     ("*WakeOnMagicPacket", "Wake on Magic Packet", "1", _ON_OFF),
     ("*WakeOnPattern", "Wake on Pattern Match", "1", _ON_OFF),
+    ("*ModernStandbyWoLMagicPacket", "Wake on Magic Packet in Modern Standby", "0", _ON_OFF),
+    ("WakeOnLink", "Wake on Link Change", "0", _ON_OFF),
+    ("WakeFromS5", "Wake from Power Off", "1", _ON_OFF),
     ("*PMARPOffload", "ARP Offload", "1", _ON_OFF),
     ("*PMNSOffload", "NS Offload", "1", _ON_OFF),
     ("*PriorityVLANTag", "Packet Priority & VLAN", "3", {
@@ -119,6 +122,12 @@ HKR, Ndi\Interfaces, LowerRange, 0, "ethernet"
 [HilNic.params]
 """
 _TAIL = r"""
+HKR, Ndi\params\SecureOnPassword, ParamDesc, 0, "SecureOn Password"
+HKR, Ndi\params\SecureOnPassword, type, 0, "edit"
+HKR, Ndi\params\SecureOnPassword, LimitText, 0, "12"
+HKR, Ndi\params\SecureOnPassword, UpperCase, 0, "1"
+HKR, Ndi\params\SecureOnPassword, default, 0, ""
+HKR, Ndi\params\SecureOnPassword, Optional, 0, "1"
 HKR, Ndi\params\NetworkAddress, ParamDesc, 0, "Locally Administered Address"
 HKR, Ndi\params\NetworkAddress, type, 0, "edit"
 HKR, Ndi\params\NetworkAddress, LimitText, 0, "12"

@@ -17,6 +17,8 @@ from hil.errors import UsageError
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
+    from hil.virtual.windows.power_events import WakeSource
+    from hil.virtual.windows.wake import Pattern
 
 Crash = tuple[int, tuple[int, int, int, int]]
 """A bugcheck: code and its four parameters."""
@@ -36,6 +38,22 @@ class Fault:
         """The device was pulled for the ``count``-th time; a crash is what Windows then dies of."""
         return crash
 
+    def halt_crash(self, crash: Crash | None, *, under_load: bool) -> Crash | None:
+        """The device is stopped in order (disable, restart, update); a crash is what Windows then dies of."""
+        return crash
+
+    def sleep_crash(self, crash: Crash | None, *, under_load: bool) -> Crash | None:
+        """The device is told to go to D3 for a sleep of the machine."""
+        return crash
+
+    def removed_in_sleep(self, crash: Crash | None, *, waking: bool) -> Crash | None:
+        """The resume finds the device gone: pulled while the machine slept, or while it was ``waking``."""
+        return crash
+
+    def sees_slot(self, seen: bool, *, present: bool, asleep: bool) -> bool:
+        """Whether the bus driver reports that the device came or went, also after a sleep in which it did."""
+        return seen
+
     def halt_s(self, seconds: float) -> float:
         """How long MiniportHaltEx takes (unscaled); the devnode stays until it returns."""
         return seconds
@@ -43,6 +61,10 @@ class Fault:
     def leak_bytes(self, count: int) -> int:
         """Non-paged pool bytes that one removal leaves behind."""
         return count
+
+    def leaks(self, leak: tuple[int, int], *, reason: str) -> tuple[int, int]:
+        """Non-paged pool bytes and handles that a start for ``reason`` (as in :meth:`starts`) leaves behind."""
+        return leak
 
     def starts(self, started: bool, *, reason: str) -> bool:
         """Whether the device starts: ``boot``, ``arrival``, ``resume``, ``restart``, ``enable`` or ``install``."""
@@ -52,6 +74,24 @@ class Fault:
         """Advanced properties (keyword to registry value) after a start for ``reason``."""
         return settings
 
+    def stored_settings(
+        self, settings: Mapping[str, str], *, keyword: str, before: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Advanced properties (keyword to registry value) after ``keyword`` was written; ``before`` as they were."""
+        return settings
+
+    def accepts_setting(self, accepted: bool, *, keyword: str, value: str) -> bool:
+        """Whether a registry value is taken for an advanced property; the INF decides that."""
+        return accepted
+
+    def default_setting(self, value: str, *, keyword: str) -> str:
+        """What resetting an advanced property writes."""
+        return value
+
+    def feature(self, properties: Mapping[str, object], *, noun: str) -> Mapping[str, object]:
+        """What Get-``noun`` (``NetAdapterRss``, ...) reports of the adapter."""
+        return properties
+
     def link_mbps(self, mbps: float, *, reason: str) -> float:
         """Rate that the wire gives after a start for ``reason`` (the adapter still reports the nominal speed)."""
         return mbps
@@ -60,13 +100,25 @@ class Fault:
         """Current MAC, AA-BB-CC-DD-EE-FF, after a start for ``reason``."""
         return mac
 
-    def wake_armed(self, armed: bool, *, sleep_count: int) -> bool:
-        """Whether the NIC listens for wake frames in the ``sleep_count``-th sleep."""
+    def wake_armed(self, armed: bool, *, sleep_count: int, state: str) -> bool:
+        """Whether the NIC is really armed in the ``sleep_count``-th sleep, to S3, S4, S0ix or S5."""
         return armed
+
+    def wake_patterns(self, patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+        """The patterns that the hardware really looks for."""
+        return patterns
 
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         """Whether this frame wakes the sleeping machine."""
         return woken
+
+    def wakes_on_link(self, woken: bool, *, connected: bool) -> bool:
+        """Whether the cable, connected or disconnected, wakes the sleeping machine."""
+        return woken
+
+    def answers(self, reply: bytes | None, *, frame: bytes) -> bytes | None:
+        """What the sleeping NIC answers to a frame: ARP and neighbour solicitations of its own addresses."""
+        return reply
 
     def statistics(self, counters: Mapping[str, int]) -> Mapping[str, int]:
         """Counters as Get-NetAdapterStatistics reports them."""
@@ -106,11 +158,19 @@ class Fault:
         return seconds
 
     def resume_s(self, seconds: float) -> float:
-        """How long a resume from S3 takes (unscaled)."""
+        """How long a resume from S3 or S0ix takes (unscaled)."""
         return seconds
 
+    def wake_source(self, source: WakeSource) -> WakeSource:
+        """What firmware tells Windows of the wake."""
+        return source
+
+    def asleep_w(self, watts: float, *, state: str) -> float:
+        """What the machine draws in S3, S4, S0ix or S5."""
+        return watts
+
     def sleeps(self, asleep: bool, *, state: str) -> bool:
-        """Whether Windows really reaches S3 or S4."""
+        """Whether Windows really reaches S3, S4 or S0ix."""
         return asleep
 
     # instruments and connections

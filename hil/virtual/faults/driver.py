@@ -62,7 +62,7 @@ class WakeLostAfterFirstSleep(Fault):
 
     caught_by: ClassVar = ("power",)
 
-    def wake_armed(self, armed: bool, *, sleep_count: int) -> bool:
+    def wake_armed(self, armed: bool, *, sleep_count: int, state: str) -> bool:
         return armed and sleep_count < 2
 
 

@@ -101,6 +101,8 @@ class DataPath:
         self._mac = bytes.fromhex(command["mac"]) if "mac" in command else self._mac
         self._transmit_loss = command.get("transmit_loss", self._transmit_loss)
         self._receive_loss = command.get("receive_loss", self._receive_loss)
+        if "send" in command:
+            self._send(memoryview(bytes(HEADER_SIZE) + bytes.fromhex(command["send"])), VnetHeader())
         self._listen()
         self._control.send(b"done")
         return True

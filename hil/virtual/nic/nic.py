@@ -128,7 +128,7 @@ class Nic:
 
     def unplug(self) -> None:
         """The device is gone or its driver halted: the TAP vanishes, connections on it are aborted. Idempotent."""
-        if not self._plugged:
+        if not (self._plugged or self._asleep):
             return
         self._plugged = self._asleep = self._listening = False
         self._channel.command(tap=False, mode="off")
@@ -158,9 +158,16 @@ class Nic:
         self._wire.set_rate(mbps)
 
     def suspend(self, listen_for_wake: bool) -> None:
-        """Frames no longer reach the host; with ``listen_for_wake`` each one goes to wake(), else the link drops."""
+        """Frames no longer reach the host; with ``listen_for_wake`` each one goes to wake(), else the link drops.
+
+        Also without a host (unplugged), as a NIC on standby power does while its machine is off.
+        """
         self._asleep, self._listening = True, listen_for_wake
         self._apply()
+
+    def answer(self, frame: bytes) -> None:
+        """Send what the hardware answers by itself while the host sleeps."""
+        self._channel.command(send=frame.hex())
 
     def resume(self) -> None:
         """Back to D0."""
@@ -212,13 +219,13 @@ class Nic:
 
     @property
     def _carrier(self) -> bool:
-        return self._cable and self._plugged and (self._listening or not self._asleep)
+        return self._cable and (self._listening if self._asleep else self._plugged)
 
     @property
     def _mode(self) -> str:
-        if not self._plugged or (self._asleep and not self._listening):
-            return "off"
-        return "wake" if self._asleep else "host"
+        if self._asleep:
+            return "wake" if self._listening else "off"
+        return "host" if self._plugged else "off"
 
     def _apply(self) -> None:
         """Bring data path and both carriers to what cable and power state say."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hil.virtual.tools import ToolCall
 
 FAILURE = 1
+_S3_AND_S0 = ("Standby (S3)", "Standby (S0 Low Power Idle) Network Connected")
 _MOUSE, _KEYBOARD = "HID-compliant mouse", "HID Keyboard Device"
 
 
@@ -38,15 +39,17 @@ _ELEVATED = (
 
 def _states(call: ToolCall) -> int:
     hibernation = call.windows.hibernation
-    call.out("The following sleep states are available on this system:\n    Standby (S3)")
-    call.out("    Hibernate\n    Hybrid Sleep\n" if hibernation else "")
+    standby = "S3" in call.bench.config.sleep_states
+    offered, not_offered = _S3_AND_S0 if standby else _S3_AND_S0[::-1]
+    call.out(f"The following sleep states are available on this system:\n    {offered}")
+    call.out(("    Hibernate\n    Hybrid Sleep\n" if standby else "    Hibernate\n") if hibernation else "")
     call.out("The following sleep states are not available on this system:")
     for number in (1, 2):
         call.out(f"    Standby (S{number})\n        The system firmware does not support this standby state.\n")
     if not hibernation:
         call.out("    Hibernate\n        Hibernation has not been enabled.\n")
         call.out("    Hybrid Sleep\n        Hibernation is not available.\n")
-    call.out("    Standby (S0 Low Power Idle)\n        The system firmware does not support this standby state.\n")
+    call.out(f"    {not_offered}\n        The system firmware does not support this standby state.\n")
     call.out("    Fast Startup\n        This action is disabled in the current system policy.")
     return 0
 

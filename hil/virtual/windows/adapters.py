@@ -16,6 +16,7 @@ from hil.wait import async_pause
 if TYPE_CHECKING:
     from hil.virtual.nic import Nic
     from hil.virtual.windows.hardware import Port
+    from hil.virtual.windows.low_power import LowPower
     from hil.virtual.windows.state import Devnode
     from hil.virtual.windows.system import Windows
 
@@ -53,6 +54,8 @@ class Adapter:
     wake_enabled: bool = True
     """The devnode may wake the machine (powercfg /deviceenablewake)."""
     may_turn_off: bool = True
+    low_power: LowPower | None = None
+    """While the adapter is in D3 for a sleeping machine."""
     _negotiation: asyncio.Task[None] | None = None
     _plugged: tuple[str, int, Offloads] | None = None
 
@@ -97,6 +100,7 @@ class Adapter:
     def started(self, reason: str) -> None:
         """The miniport is initialised: read the settings, load the hardware, wait for the link."""
         faults = self.windows.bench.faults if self.port.under_test else None
+        self.low_power = None
         if faults:
             self._keep(faults.settings({name: found.value for name, found in self.settings.items()}, reason=reason))
         chosen = self.value("NetworkAddress").replace("-", "").upper()
@@ -113,19 +117,20 @@ class Adapter:
     def stopped(self) -> None:
         """Halted or gone: the stack loses the interface at once."""
         self._stop_negotiation()
-        self.link_up, self._plugged = False, None
+        self.link_up, self._plugged, self.low_power = False, None, None
         if self.nic:
             self.nic.unplug()
 
-    def asleep(self, listen_for_wake: bool) -> None:
+    def asleep(self, low_power: LowPower) -> None:
         """D3: no frame reaches the host."""
         self._stop_negotiation()
-        self.link_up = False
+        self.link_up, self.low_power = False, low_power
         if self.nic:
-            self.nic.suspend(listen_for_wake)
+            self.nic.suspend(low_power.listens)
 
     def resumed(self) -> None:
         """D0 again, before the miniport's settings are restored."""
+        self.low_power = None
         if self.nic:
             self.nic.resume()
 
@@ -178,7 +183,3 @@ class Adapter:
         """Counters since the miniport started, by the names of Get-NetAdapterStatistics."""
         counted = self.nic.counters() if self.nic and self.node.started else {}
         return dict(self.windows.bench.faults.statistics(counted)) if self.port.under_test else counted
-
-    def wakes_on_magic_packet(self) -> bool:
-        """Whether the driver is told to listen while the machine sleeps."""
-        return self.node.started and self.wake_enabled and self.value("*WakeOnMagicPacket", "0") == "1"

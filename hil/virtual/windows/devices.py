@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hil.virtual.windows import device_events as report
@@ -24,10 +25,13 @@ from hil.virtual.windows.device_tree import (
     new_devnode,
 )
 from hil.virtual.windows.hardware import Port
+from hil.virtual.windows.low_power import LowPower, low_power
 from hil.virtual.windows.state import BoundDriver, Devnode
 from hil.wait import async_pause
 
 if TYPE_CHECKING:
+    from hil.virtual.faults import Crash
+    from hil.virtual.windows.adapters import Adapter
     from hil.virtual.windows.system import Windows
 
 START_S, HALT_S, HOT_PLUG_S = 0.5, 0.2, 0.3
@@ -114,6 +118,8 @@ class Devices(DeviceTree):
             return False
         node.started, node.problem, node.problem_status = True, 0, 0
         self.images.load(driver)
+        if port and port.under_test:
+            self.windows.memory.leak(*faults.leaks((0, 0), reason=reason))
         adapter = self.adapter_of(node)
         if adapter:
             adapter.started(reason)
@@ -131,17 +137,24 @@ class Devices(DeviceTree):
             self.fail(node, PROBLEM_FAILED_START, STATUS_UNSUCCESSFUL)
             report.start_failed(self.windows.events, node, driver)
 
-    async def _halt(self, node: Devnode) -> None:
+    async def _halt(self, node: Devnode, *, surprise: bool = False) -> None:
         if not node.started:
             return
         adapter, port = self.adapter_of(node), self.port_of(node)
+        faults, loaded = self.windows.bench.faults, self._loaded(adapter)
         if adapter:
             adapter.stopped()
-        faults = self.windows.bench.faults
+        if port and port.under_test and not surprise and (crash := faults.halt_crash(None, under_load=loaded)):
+            self.windows.bench.machine.bugcheck(*crash)
+            return
         seconds = faults.halt_s(HALT_S) if port and port.under_test else HALT_S
         await async_pause(self.windows.bench.scale(seconds))
         node.started = False
         self._unload(node)
+
+    def _loaded(self, adapter: Adapter | None) -> bool:
+        """Whether frames flow through it."""
+        return bool(adapter and adapter.nic and adapter.nic.load_mbps() > LOADED_LINK * adapter.link_mbps)
 
     def _unload(self, node: Devnode) -> None:
         """The image leaves memory with its last device."""
@@ -181,8 +194,7 @@ class Devices(DeviceTree):
         if node is None or not node.present:
             return
         adapter, bench = self.adapter_of(node), self.windows.bench
-        loaded = bool(adapter and adapter.nic and adapter.nic.load_mbps() > LOADED_LINK * adapter.link_mbps)
-        driven = node.started
+        loaded, driven = self._loaded(adapter), node.started
         if adapter:
             adapter.stopped()
         if driven and port.under_test:
@@ -193,7 +205,7 @@ class Devices(DeviceTree):
                 return
         async with self._lock(node):
             await async_pause(bench.scale(HOT_PLUG_S))
-            await self._halt(node)
+            await self._halt(node, surprise=True)
             if port.under_test and driven:
                 self.windows.memory.leak(bench.faults.leak_bytes(0))
             self._gone(node)
@@ -206,7 +218,7 @@ class Devices(DeviceTree):
     def slot_changed(self, present: bool) -> None:
         """The NIC under test left its slot, or came back, while Windows runs."""
         for port in self.ports:
-            if port.under_test:
+            if port.under_test and self.windows.bench.faults.sees_slot(True, present=present, asleep=False):
                 self._spawn(self._plugged(port) if present else self.surprise_remove(port))
 
     async def _plugged(self, port: Port) -> None:
@@ -238,20 +250,46 @@ class Devices(DeviceTree):
             known.present = True
             await self.start(known, reason="boot")
 
-    def sleep(self, sleep_count: int) -> None:
-        """Every started device to D3; the NIC under test listens if it is armed."""
-        for adapter in self.adapters:
-            if adapter.node.started:
-                armed = adapter.wakes_on_magic_packet()
-                if adapter.port.under_test:
-                    armed = self.windows.bench.faults.wake_armed(armed, sleep_count=sleep_count)
-                adapter.asleep(armed)
+    def under_test(self) -> Adapter | None:
+        """The interface of the NIC under test; None while it has no driver."""
+        return next((adapter for adapter in self.adapters if adapter.port.under_test), None)
 
-    async def resume(self) -> None:
+    def sleep(self, state: str, sleep_count: int) -> Crash | None:
+        """Every started device to D3; the NIC under test listens for what it is armed for. A crash ends the attempt."""
+        faults, tested = self.windows.bench.faults, self.under_test()
+        crash = faults.sleep_crash(None, under_load=self._loaded(tested))
+        for adapter in self.adapters if crash is None else ():
+            if adapter.node.started:
+                told = low_power(adapter, state)
+                adapter.asleep(self._spoilt(told, state, sleep_count) if adapter is tested else told)
+        return crash
+
+    def soft_off(self, sleep_count: int) -> None:
+        """Windows has shut down and standby power is there: the NIC may go on listening for magic packets."""
+        adapter = self.under_test()
+        if adapter and adapter.node.started:
+            told = self._spoilt(low_power(adapter, "S5"), "S5", sleep_count)
+            adapter.stopped()
+            adapter.asleep(told)
+
+    def _spoilt(self, told: LowPower, state: str, sleep_count: int) -> LowPower:
+        """As the driver under test really does what it was told."""
+        faults = self.windows.bench.faults
+        told = replace(told, patterns=faults.wake_patterns(told.patterns))
+        armed = bool(told.magic or told.patterns or told.link)
+        return told if faults.wake_armed(armed, sleep_count=sleep_count, state=state) else told.disarmed()
+
+    async def resume(self, *, pulled_while_waking: bool = False) -> None:
         """Every device back to D0; what was pulled or plugged meanwhile is seen now."""
+        faults = self.windows.bench.faults
         for node in self.all():
             port, adapter = self.port_of(node), self.adapter_of(node)
             if port and not port.fitted() and node.present:
+                if not faults.sees_slot(True, present=False, asleep=True):
+                    continue
+                if node.started and (crash := faults.removed_in_sleep(None, waking=pulled_while_waking)):
+                    self.windows.bench.machine.bugcheck(*crash)
+                    return
                 self._spawn(self.surprise_remove(port))
             elif node.started and adapter:
                 async with self._lock(node):
@@ -261,15 +299,17 @@ class Devices(DeviceTree):
                         adapter.stopped()
         for port in self.ports:
             known = self.find(port.instance_id)
-            if port.fitted() and (known is None or not known.present):
+            absent = known is None or not known.present
+            if port.fitted() and absent and faults.sees_slot(True, present=True, asleep=True):
                 self._spawn(self._plugged(port))
 
-    def power_lost(self) -> None:
-        """Nothing runs any more; what is on disk stays."""
+    def power_lost(self, *, standby_power: bool = False) -> None:
+        """Nothing runs any more; what is on disk stays. With ``standby_power`` a NIC that listens goes on."""
         for task in tuple(self._tasks):
             task.cancel()
         for adapter in self.adapters:
-            adapter.stopped()
+            if not (standby_power and adapter.low_power):
+                adapter.stopped()
         for node in self.all():
             node.started = False
         self._busy.clear()

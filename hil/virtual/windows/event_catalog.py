@@ -92,6 +92,32 @@ _RETURNED = (
     "WakeSourceText:String WakeTimerOwnerLength:UInt16 WakeTimerContextLength:UInt16 NoMultiStageResumeReason:UInt32 "
     "WakeTimerOwner:String WakeTimerContext:String CheckpointDuration:UInt32"
 )
+_STANDBY_ENTERED = (
+    "Reason:UInt32 LidOpenState:Boolean ExternalMonitorConnectedState:Boolean ScenarioInstanceId:UInt8 "
+    "BatteryRemainingCapacityOnEnter:UInt32 BatteryFullChargeCapacityOnEnter:UInt32 "
+    "ScenarioInstanceIdV2:UInt64 BootId:UInt32"
+)
+_STANDBY_LEFT = (
+    "EnergyDrain:UInt32 ActiveResidencyInUs:UInt64 NonDripsTimeActivatedInUs:UInt64 "
+    "FirstDripsEntryInUs:UInt64 DripsResidencyInUs:UInt64 DurationInUs:UInt64 DripsTransitions:UInt32 "
+    "FullChargeCapacityRatio:UInt8 AudioPlaying:Boolean Reason:UInt32 AudioPlaybackInUs:UInt64 "
+    "NonActivatedCpuInUs:UInt64 PowerStateAc:Boolean HwDripsResidencyInUs:UInt64 ExitLatencyInUs:UInt64 "
+    "DisconnectedStandby:Boolean AoAcCompliantNic:Boolean NonAttributedCpuInUs:UInt64 "
+    "ModernSleepEnabledActionsBitmask:UInt32 ModernSleepAppliedActionsBitmask:UInt32 LidOpenState:Boolean "
+    "ExternalMonitorConnectedState:Boolean ScenarioInstanceId:UInt8 IsCsSessionInProgressOnExit:Boolean "
+    "BatteryRemainingCapacityOnExit:UInt32 BatteryFullChargeCapacityOnExit:UInt32 "
+    "ScenarioInstanceIdV2:UInt64 BootId:UInt32 InputSuppressionActionCount:UInt32 "
+    "NonResiliencyTimeInUs:UInt64 ResiliencyDripsTimeInUs:UInt64 ResiliencyHwDripsTimeInUs:UInt64 "
+    "GdiOnTime:UInt64 DwmSyncFlushTime:UInt64 MonitorPowerOnTime:UInt64 SleepEntered:Boolean "
+    "ScreenOffEnergyCapacityAtStart:UInt32 ScreenOffEnergyCapacityAtEnd:UInt32 ScreenOffDurationInUs:UInt64 "
+    "SleepEnergyCapacityAtStart:UInt32 SleepEnergyCapacityAtEnd:UInt32 SleepDurationInUs:UInt64 "
+    "ScreenOffFullEnergyCapacityAtStart:UInt32 ScreenOffFullEnergyCapacityAtEnd:UInt32 "
+    "SleepFullEnergyCapacityAtStart:UInt32 SleepFullEnergyCapacityAtEnd:UInt32 PowerSchemeInfo:UInt32 "
+    "PowerButtonSuppressionActionCount:UInt32 ScreenOffSwDripsResidencyInUs:UInt64 "
+    "ScreenOffHwDripsResidencyInUs:UInt64 SleepSwDripsResidencyInUs:UInt64 SleepHwDripsResidencyInUs:UInt64 "
+    "ScreenOffBatteryPowerStateAtStart:UInt32 ScreenOffBatteryPowerStateAtEnd:UInt32 "
+    "SleepBatteryPowerStateAtStart:UInt32 SleepBatteryPowerStateAtEnd:UInt32"
+)
 _TIME_CHANGE = (
     "NewTime:FileTime OldTime:FileTime TimeDeltaInMs:Int64 Reason:UInt32 ProcessName:String ProcessID:UInt32 "
     "CmosTime:FileTime TimeZoneBias:Int32 RealTimeIsUniversal:Boolean SystemInCmosMode:Boolean"
@@ -133,6 +159,20 @@ KINDS: dict[tuple[str, int], Kind] = {
         "TargetState:UInt32 EffectiveState:UInt32 WakeFromState:UInt32 ProgrammedWakeTimeAc:FileTime "
         "ProgrammedWakeTimeDc:FileTime WakeRequesterTypeAc:UInt32 WakeRequesterTypeDc:UInt32",
         ((0, 1, 7),),
+    ),
+    (_POWER, 506): Kind(
+        SYSTEM,
+        INFORMATION,
+        "The system is entering Modern Standby\n\nReason: {Reason}.",
+        _STANDBY_ENTERED,
+        ((0, 3, 8),),
+    ),
+    (_POWER, 507): Kind(
+        SYSTEM,
+        INFORMATION,
+        "The system is exiting Modern Standby\n\nReason: {Reason}.",
+        _STANDBY_LEFT,
+        ((26100, 12, 52), (22621, 11, 47), (22000, 10, 47), (19041, 9, 46), (0, 8, 35)),
     ),
     (_POWER, 109): Kind(
         SYSTEM,

@@ -13,13 +13,15 @@ class Memory:
 
     def __init__(self) -> None:
         self._noise = random.Random(0x4E4943)
-        self._leaked = 0
+        self._leaked = self._handles = 0
 
-    def leak(self, count: int) -> None:
+    def leak(self, count: int, handles: int = 0) -> None:
+        """``count`` bytes of non-paged pool, and ``handles``, that nobody gives back."""
         self._leaked += count
+        self._handles += handles
 
     def booted(self) -> None:
-        self._leaked = 0
+        self._leaked = self._handles = 0
 
     def non_paged_pool_bytes(self) -> int:
         return _page(_NON_PAGED_BASE + self._leaked + self._noise.randint(-_NOISE_BYTES, _NOISE_BYTES))
@@ -28,7 +30,7 @@ class Memory:
         return _page(_PAGED_BASE + self._noise.randint(-_NOISE_BYTES, _NOISE_BYTES))
 
     def handles(self) -> int:
-        return _HANDLES + self._noise.randint(-150, 150)
+        return _HANDLES + self._handles + self._noise.randint(-150, 150)
 
     def processes(self) -> int:
         return _PROCESSES + self._noise.randint(-1, 1)

@@ -15,6 +15,7 @@ from hil.virtual.windows.event_log import NEVER
 if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
 
+SleepState = Literal["S3", "S4", "S0ix"]
 POWER = "Kernel-Power"
 SYSTEM_STATE = {"S3": 4, "S4": 5}
 """POWER_SYSTEM state."""
@@ -26,13 +27,16 @@ CLOCK_FROM_HARDWARE = 2
 """Reason of Kernel-General 1: synchronized with the hardware clock."""
 
 WAKE_BUTTON, WAKE_DEVICE, WAKE_TIMER, WAKE_UNKNOWN = 1, 5, 6, 0
+STANDBY_ENTERED_BY_IDLE = 12
+STANDBY_LEFT = {WAKE_UNKNOWN: 0, WAKE_BUTTON: 1, WAKE_TIMER: 8, WAKE_DEVICE: 9}
+"""Source of the wake to Pop:MapCsEnterExitReason: unknown, button, SetThreadExecutionState, full wake."""
 
 
 @dataclass(frozen=True)
 class Sleep:
     """One sleep: what was asked for and by whom."""
 
-    state: Literal["S3", "S4"]
+    state: SleepState
     caller: str
     entered: datetime
     wake_timer: datetime | None = None
@@ -58,6 +62,9 @@ class Dirty:
 
 
 def asked_to_sleep(windows: Windows, sleep: Sleep) -> None:
+    """Nobody asks for Modern Standby: it is entered when the screen goes dark."""
+    if sleep.state == "S0ix":
+        return
     windows.events.add(
         POWER, 187, ApiCallerName=sleep.caller, SystemAction=ACTION[sleep.state],
         LightestSystemState=SYSTEM_STATE[sleep.state],
@@ -69,6 +76,10 @@ def sleep_refused(windows: Windows, driver: str, instance_id: str) -> None:
 
 
 def falls_asleep(windows: Windows, sleep: Sleep, count: int, *, reason: int = REASON_APPLICATION_API) -> None:
+    """Modern Standby (S0ix) writes 506 in place of 42."""
+    if sleep.state == "S0ix":
+        windows.events.add(POWER, 506, Reason=STANDBY_ENTERED_BY_IDLE, LidOpenState=True)
+        return
     state = SYSTEM_STATE[sleep.state]
     windows.events.add(POWER, 42, TargetState=state, EffectiveState=state, Reason=reason, TransitionsToOn=count)
 
@@ -97,6 +108,15 @@ def returned(windows: Windows, sleep: Sleep, woken: datetime, source: WakeSource
         SleepDuration=max(1, int((woken - sleep.entered).total_seconds() * 1000)), WakeDuration=wake_ms,
         DriverInitDuration=wake_ms // 2, BiosInitDuration=wake_ms // 3, TargetState=state, EffectiveState=state,
         WakeSourceType=source.kind, WakeSourceText=source.text, WakeTimerOwner=owner,
+    )  # fmt: skip
+
+
+def left_standby(windows: Windows, sleep: Sleep, source: WakeSource) -> None:
+    """Modern Standby ends with one record; its clock never stopped, and the Power-Troubleshooter has no part in it."""
+    slept_us = int((windows.now() - sleep.entered) / timedelta(microseconds=1))
+    windows.events.add(
+        POWER, 507, Reason=STANDBY_LEFT[source.kind], DurationInUs=slept_us, DripsResidencyInUs=slept_us * 9 // 10,
+        HwDripsResidencyInUs=slept_us * 9 // 10, PowerStateAc=True, AoAcCompliantNic=True,
     )  # fmt: skip
 
 

@@ -114,9 +114,10 @@ class Windows:
         self.services.booted()
         report.log_service_started(self, self.now())
 
-    def power_lost(self) -> None:
+    def power_lost(self, *, standby_power: bool = False) -> None:
+        """Nothing runs; with ``standby_power`` the NIC may listen on."""
         self.last_alive = self.now()
-        self.devices.power_lost()
+        self.devices.power_lost(standby_power=standby_power)
 
     def refuse_sleep(self) -> None:
         """A driver failed the power request: the machine stays on, and the log names the driver."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from psrpcore.types import PSUInt
 
 from hil.virtual.powershell import Call, Module, Param, PSRecord, Switch
-from hil.virtual.windows import settings as advanced
+from hil.virtual.windows import setting_store
 from hil.virtual.windows.adapters import WAKE_KEYWORDS
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.cmdlets.adapter_objects import setting_base
 from hil.virtual.windows.cmdlets.netadapter import Description, InputObject, Name, WantedName, chosen
+from hil.virtual.windows.low_power import armed_patterns
+from hil.virtual.windows.wake import MAGIC_PACKET
 
 if TYPE_CHECKING:
     from hil.virtual.windows.adapters import Adapter
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 cmdlets = Module("NetAdapter", cdxml=True)
 
 CLASS = "MSFT_NetAdapterPowerManagementSettingData"
+PATTERN_CLASS = "MSFT_NetAdapterPowerManagement_WakePattern"
 UNSUPPORTED, DISABLED, ENABLED = 0, 1, 2
 
 Setting = Annotated[str | None, Param(choices=("Enabled", "Disabled"))]
@@ -33,10 +36,24 @@ def _state(adapter: Adapter, keyword: str) -> int:
 def power_object(adapter: Adapter) -> PSRecord:
     properties = setting_base(adapter, adapter.guid) | {
         "AllowComputerToTurnOffDevice": PSUInt(ENABLED if adapter.may_turn_off else DISABLED),
-        "OffloadParameters": None, "WakePatterns": None, "PSComputerName": None,
+        "OffloadParameters": None, "WakePatterns": _wake_patterns(adapter), "PSComputerName": None,
     }  # fmt: skip
     properties |= {name: PSUInt(_state(adapter, keyword)) for name, keyword in WAKE_KEYWORDS.items()}
     return PSRecord(cdxml.types(CLASS, "ROOT/StandardCimv2", "MSFT_NetAdapterSettingData"), properties, CLASS)
+
+
+def _wake_patterns(adapter: Adapter) -> list[PSRecord] | None:
+    """Those that Windows has set on the adapter; null when there is none."""
+    magic = [(MAGIC_PACKET, "Magic Packet")] if _state(adapter, "*WakeOnMagicPacket") == ENABLED else []
+    armed = magic + [(pattern.kind, pattern.name) for pattern in armed_patterns(adapter)]
+    return [
+        PSRecord(
+            cdxml.types(PATTERN_CLASS),
+            {"FriendlyName": name, "ID": PSUInt(number), "Priority": PSUInt(0), "WakePacketType": PSUInt(kind)},
+            PATTERN_CLASS,
+        )
+        for number, (kind, name) in enumerate(armed, 1)
+    ] or None
 
 
 @cmdlets.cmdlet("Get-NetAdapterPowerManagement", default_set="ByName")
@@ -121,8 +138,7 @@ async def _write(
             return
         for name, enabled in wanted.items():
             if WAKE_KEYWORDS[name] in adapter.settings:
-                value = "1" if enabled else "0"
-                advanced.write(call.host.registry, adapter.node.driver_key, WAKE_KEYWORDS[name], value)
+                setting_store.write(adapter, WAKE_KEYWORDS[name], "1" if enabled else "0")
         if restart and adapter.node.started:
             await call.host.devices.restart(adapter.node)
         if passes:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from psrpcore.types import PSInt, PSUInt64
 
 from hil.virtual.powershell import Call, CmdletError, Module, Param, PSRecord
 from hil.virtual.windows.cmdlets.core import CUSTOM_OBJECT
+from hil.virtual.windows.power_events import SleepState
 
 cmdlets = Module("Hil", autoload=False)
 
@@ -33,7 +34,7 @@ def get_clock(call: Call) -> Iterator[PSRecord]:
 @cmdlets.cmdlet("Suspend-HilMachine")
 def suspend_machine(
     call: Call,
-    State: Annotated[Literal["S3", "S4"], Param(position=0, mandatory=True, choices=("S3", "S4"))],
+    State: Annotated[SleepState, Param(position=0, mandatory=True, choices=("S3", "S4", "S0ix"))],
     WakeAfterSeconds: Annotated[int, Param(position=1, mandatory=True)],
     DelayMs: Annotated[int, Param(position=2)] = 500,
 ) -> Iterator[PSRecord]:
@@ -70,7 +71,7 @@ def get_resource_usage(call: Call) -> Iterator[PSRecord]:
 @cmdlets.cmdlet("Get-HilPower")
 def get_power(call: Call) -> Iterator[PSRecord]:
     hibernation = call.host.hibernation
-    states = ["S3", "S4"] if hibernation else ["S3"]
+    states = [state for state in call.bench.config.sleep_states if hibernation or state != "S4"]
     yield PSRecord(CUSTOM_OBJECT, {"HibernateEnabled": hibernation, "States": states})
 
 
