@@ -6,11 +6,14 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from hil.virtual.windows.bindings import Bindings
+
 if TYPE_CHECKING:
     from hil.virtual.windows.adapters import Adapter
 
 IPV4, IPV6 = 2, 23
 """AddressFamily of the CIM classes."""
+_PROTOCOLS = {IPV4: "ms_tcpip", IPV6: "ms_tcpip6"}
 
 LOOPBACK_INDEX, LOOPBACK_NAME = 1, "Loopback Pseudo-Interface 1"
 AUTOMATIC_METRIC = 25
@@ -77,6 +80,7 @@ class Network:
         self._addresses: dict[str, list[Address]] = {}
         self._routes: dict[str, list[Route]] = {}
         self._interfaces: dict[tuple[str, int], Interface] = {}
+        self.bindings = Bindings()
 
     def interface(self, adapter: Adapter, family: int) -> Interface:
         return self._interfaces.setdefault((adapter.guid, family), Interface(dhcp=family == IPV4))
@@ -129,12 +133,15 @@ class Network:
         self._routes[adapter.guid] = [known for known in self._routes.get(adapter.guid, []) if known != route]
 
     def apply(self, adapter: Adapter) -> None:
-        """Give the NIC's stack the addresses that this interface has."""
+        """Give the NIC's stack the addresses that this interface has, of the protocols that are bound to it."""
         if adapter.nic and adapter.node.started:
-            adapter.nic.set_address([address.cidr for address in self._addresses.get(adapter.guid, ())])
+            bound = self.bindings.of(adapter.guid)
+            held = self._addresses.get(adapter.guid, ())
+            adapter.nic.set_address([address.cidr for address in held if bound[_PROTOCOLS[address.family]]])
 
     def forget(self, adapter: Adapter) -> None:
         """The interface is gone for good: its driver was uninstalled."""
+        self.bindings.forget(adapter.guid)
         self._addresses.pop(adapter.guid, None)
         self._routes.pop(adapter.guid, None)
         for family in (IPV4, IPV6):

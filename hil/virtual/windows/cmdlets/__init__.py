@@ -7,8 +7,9 @@ import importlib
 from hil.virtual.powershell import Module
 
 _NAMES = (
-    "core", "netadapter", "adapter_power", "nettcpip", "netroute", "pnpdevice", "winevent", "cim", "service", "process",
-    "items", "item_properties", "driver", "certificate", "signature", "secure_boot", "hil_module",
+    "core", "netadapter", "adapter_power", "adapter_features", "adapter_binding", "nettcpip", "netroute",
+    "pnpdevice", "winevent", "cim", "service", "process", "items", "item_properties", "driver", "certificate",
+    "signature", "secure_boot", "hil_module",
 )  # fmt: skip
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from psrpcore.types import PSUInt
 
 from hil.virtual.powershell import Call, Module, Param, PSRecord, Switch
-from hil.virtual.windows import settings as advanced
+from hil.virtual.windows import setting_store
 from hil.virtual.windows.cmdlets import cdxml
 from hil.virtual.windows.cmdlets.adapter_objects import (
     ADAPTER,
@@ -39,12 +39,16 @@ InputObject = Annotated[list[object] | None, Param(set="InputObject (cdxml)", ma
 
 def chosen(
     call: Call, class_name: str, name: list[str] | None, description: list[str] | None = None,
-    objects: list[object] | None = None, *, hidden: bool = False,
+    objects: list[object] | None = None, *, hidden: bool = False, having: Callable[[Adapter], bool] = lambda _: True,
 ) -> list[Adapter]:  # fmt: skip
-    """The adapters that a command's parameters name; errors are written for those that are not there."""
+    """The adapters that a command's parameters name; errors are written for those that are not there.
+
+    ``having`` leaves out adapters that have no object of this class.
+    """
     if objects is not None:
         name = [str(item.properties.get("Name", "")) for item in objects if isinstance(item, PSRecord)]
-    adapters = [adapter for adapter in call.host.devices.adapters if hidden or _listed(adapter)]
+    listed = [adapter for adapter in call.host.devices.adapters if hidden or _listed(adapter)]
+    adapters = [adapter for adapter in listed if having(adapter)]
     return cdxml.select(
         call, class_name, adapters, {"Name": name, "InterfaceDescription": description},
         lambda adapter, field: adapter.name if field == "Name" else adapter.description,
@@ -228,10 +232,10 @@ async def set_advanced_property(
         if cdxml.refused(call):
             return
         value = setting.registry_value(DisplayValue) if DisplayValue is not None else (RegistryValue or [""])[0]
-        if value is None or not setting.accepts(value):
+        if value is None or not setting_store.accepts(adapter, setting, value):
             call.write_error(cdxml.windows_error(call, 87, _invalid(setting, display=DisplayValue is not None)))
             continue
-        advanced.write(call.host.registry, adapter.node.driver_key, setting.keyword, value)
+        setting_store.write(adapter, setting.keyword, value)
         changed.append((adapter, setting))
     async for item in _applied(call, changed, restart=not NoRestart, passes=PassThru):
         yield item
@@ -258,7 +262,7 @@ async def reset_advanced_property(
     for adapter, setting in changed:
         if cdxml.refused(call):
             return
-        advanced.write(call.host.registry, adapter.node.driver_key, setting.keyword, setting.default)
+        setting_store.reset(adapter, setting)
     async for item in _applied(call, changed, restart=not NoRestart, passes=PassThru):
         yield item
 
