@@ -18,6 +18,7 @@ from hil.clock import Deadline
 from hil.errors import UsageError
 from hil.remote.errors import HostKeyMismatch, SshRefused, SshUnreachable
 from hil.testbed.model import Secret, Ssh
+from hil.testbed.secret import reveal
 
 ADMINISTRATORS_TRAP = (
     "for an administrator the public key belongs into %ProgramData%\\ssh\\administrators_authorized_keys (not into "
@@ -56,7 +57,7 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
         connected.settimeout(None)
         transport = paramiko.Transport(connected)
         transport.set_log_channel(_QUIET_LOG)
-        logging.getLogger(_QUIET_LOG).addHandler(_NO_HANDLER)  # once: else tracebacks of paramiko's thread go to stderr
+        _silence()
     except BaseException:
         connected.close()
         raise
@@ -86,6 +87,13 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
         transport.close()
         raise
     return transport
+
+
+def _silence() -> None:
+    """What paramiko's thread meets is raised to whoever asked; told a second time, it looks like another error."""
+    log = logging.getLogger(_QUIET_LOG)
+    log.propagate = False
+    log.addHandler(_NO_HANDLER)  # once: else tracebacks go to stderr
 
 
 def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
@@ -179,7 +187,7 @@ def check_host_key(offered: paramiko.PKey, pinned: tuple[str, bytes] | None, whe
 def load_key(path: Path, passphrase: Secret | None) -> paramiko.PKey:
     """The private key. Raises UsageError that says what is wrong with the file."""
     try:
-        secret = _reveal(passphrase) if passphrase else None
+        secret = reveal(passphrase, "key_passphrase").encode() if passphrase else None
         # bytes, whatever the annotation says: cryptography takes nothing else
         key: paramiko.PKey = paramiko.PKey.from_path(path.expanduser(), secret)  # type: ignore[arg-type]
     except FileNotFoundError as error:
@@ -190,22 +198,6 @@ def load_key(path: Path, passphrase: Secret | None) -> paramiko.PKey:
             next_step="check the file, its permissions, and key_passphrase if it has one",
         ) from error  # fmt: skip
     return key
-
-
-def _reveal(secret: Secret) -> bytes:
-    if secret.env is not None:
-        if secret.env not in os.environ:
-            raise UsageError("a secret in the environment", seen=f"{secret.env} is not set", where="key_passphrase")
-        return os.environ[secret.env].encode()
-    if secret.file is not None:
-        return secret.file.read_bytes().rstrip(b"\r\n")
-    import keyring  # optional: extra "keyring"
-
-    service, _, user = (secret.keyring or "").partition("/")
-    found = keyring.get_password(service, user)
-    if found is None:
-        raise UsageError("a secret in the keyring", seen=f"there is no {secret.keyring}", where="key_passphrase")
-    return str(found).encode()
 
 
 def authenticate(transport: paramiko.Transport, ssh: Ssh, key: paramiko.PKey, deadline: Deadline) -> None:
