@@ -92,24 +92,6 @@ class Fault:
         """What Get-``noun`` (``NetAdapterRss``, ...) reports of the adapter."""
         return properties
 
-    def stored_settings(
-        self, settings: Mapping[str, str], *, keyword: str, before: Mapping[str, str]
-    ) -> Mapping[str, str]:
-        """Advanced properties (keyword to registry value) after ``keyword`` was written; ``before`` as they were."""
-        return settings
-
-    def accepts_setting(self, accepted: bool, *, keyword: str, value: str) -> bool:
-        """Whether a registry value is taken for an advanced property; the INF decides that."""
-        return accepted
-
-    def default_setting(self, value: str, *, keyword: str) -> str:
-        """What resetting an advanced property writes."""
-        return value
-
-    def feature(self, properties: Mapping[str, object], *, noun: str) -> Mapping[str, object]:
-        """What Get-``noun`` (``NetAdapterRss``, ...) reports of the adapter."""
-        return properties
-
     def link_mbps(self, mbps: float, *, reason: str) -> float:
         """Rate that the wire gives after a start for ``reason`` (the adapter still reports the nominal speed)."""
         return mbps
