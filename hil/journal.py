@@ -52,6 +52,13 @@ class Journal:
             line = line.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
         return line
 
+    def masked_text(self, text: str) -> str:
+        """The same for text that people read, as it is or as Python or JSON would quote it."""
+        for secret in self._secrets:
+            for form in (secret, repr(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+                text = text.replace(form, "***")
+        return text
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with each record; returns the function that ends it."""
         self._listeners.append(listener)

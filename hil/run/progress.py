@@ -162,8 +162,8 @@ class Progress:
         if self.report is not None:
             terminalreporter.write_line(f"report: {self.report}")
 
-    def ended(self, result: TestResult) -> None:
-        """Write the line of a test."""
+    def ended(self, result: TestResult, masked: Callable[[str], str]) -> None:
+        """Write the line of a test; what went wrong passes through ``masked``."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         self._done += 1
         if reporter is None:
@@ -176,9 +176,10 @@ class Progress:
             reporter.write(f"{word:<5}", **markup)
             reporter.write(f" {result.duration_s:7.1f} s  {result.test}\n")
             for trouble in result.troubles:
-                reporter.write_line(f"{'':{2 * width + 8}}{trouble.error}: {trouble.message.splitlines()[0][:200]}")
+                first_line = masked(trouble.message).partition("\n")[0][:200]
+                reporter.write_line(f"{'':{2 * width + 8}}{trouble.error}: {first_line}")
             if result.skip is not None:
-                reporter.write_line(f"{'':{2 * width + 8}}{result.skip.text}")
+                reporter.write_line(f"{'':{2 * width + 8}}{masked(result.skip.text)}")
             reporter.flush()
 
     @contextmanager

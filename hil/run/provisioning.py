@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hil.bench import Bench
+from hil.errors import BenchError, DeviceMissing
 from hil.package import Package
 from hil.provision import provision as provision_machine
 from hil.testbed.state import machine_folder
@@ -25,12 +26,12 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     # a run that was killed may have left the slot pulled or the mains off
     bench.to_rest()
     machine, testbed = bench.machine, bench.testbed
+    package = _fitting_package(bench)
     with bench.journal.span("step", "provision the machine") as outcome:
         outcome["done"] = str(provision_machine(machine, testbed, machine_folder(testbed)))
     os = machine.os()
     facts |= {"machine": os.computer_name, "Windows": f"{os.caption}, build {os.build}"}
-    if testbed.packages is not None:
-        package = Package.load(testbed.packages.current)
+    if package is not None:
         facts |= {
             "package": f"{package.provider} {package.inf_name} {package.version} of {package.date}",
             "driver SHA-256": package.driver_sha256,
@@ -41,6 +42,24 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
         give_address(bench)
     info = bench.adapter.wait_up()
     facts["adapter"] = f"{info.description}, {info.instance_id}, {info.link_mbps:g} Mbit/s"
+
+
+def _fitting_package(bench: Bench) -> Package | None:
+    """The package under test, for the adapter that is there: known before anything on the machine is changed.
+
+    Raises BenchError when no such adapter is there: nothing was asked of the package yet, so it is not to blame.
+    """
+    try:
+        hardware_ids = bench.adapter.device.state().hardware_ids
+    except DeviceMissing as error:
+        raise BenchError(
+            error.wanted, seen=error.seen, where=error.where, tried=error.tried, next_step=error.next_step
+        ) from error
+    if bench.testbed.packages is None:
+        return None
+    package = Package.load(bench.testbed.packages.current)
+    package.model_for(hardware_ids)
+    return package
 
 
 def bind(bench: Bench, store: DriverStore, package: Package) -> DriverInfo:

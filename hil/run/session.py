@@ -14,6 +14,7 @@ from hil.errors import BenchError, ExitCode, HilError, UsageError
 from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.progress import Progress
+from hil.run.telling import in_short, sentences
 from hil.run.timeout import TestTimer
 from hil.run.verdict import worst
 from hil.testbed.load import load
@@ -117,8 +118,9 @@ class Session:
             self._start(session.items)
         except HilError as error:
             self.families.append(error.exit_code)
-            self._reason = str(error)
-            pytest.exit(self._reason, returncode=error.exit_code)
+            self._reason = self._masked(str(error))
+            print(f"\n{self._masked(sentences(error))}", file=sys.stderr)
+            session.items.clear()
         return (yield)
 
     def _start(self, items: list[pytest.Item]) -> None:
@@ -149,7 +151,7 @@ class Session:
         running = self.the_run()
         failure: OSError | None = None
         try:
-            self._progress.ended(running.end())
+            self._progress.ended(running.end(), running.journal.masked_text)
         except OSError as error:
             failure = error
         failure = failure or running.journal.failure
@@ -196,11 +198,25 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         running = self.the_run()
-        short = running.in_short(call.excinfo.value) if call.excinfo is not None else None
-        if short is not None:
-            report.longrepr = short
+        error = call.excinfo.value if call.excinfo is not None else None
+        gone = running.already_gone(error)
+        if gone:
+            report.longrepr = gone
         running.recorder.report(call, report)
+        if call.excinfo and isinstance(error, HilError) and not gone and self.config.option.tbstyle == "auto":
+            report.longrepr = in_short(call.excinfo, self.config.rootpath)
+        self._mask(report)
         return report
+
+    def _mask(self, report: pytest.TestReport) -> None:
+        """What pytest's summary will show; results and journal are masked where they are written."""
+        masked = self._masked
+        report.sections = [(title, masked(text)) for title, text in report.sections]
+        if report.failed and masked(report.longreprtext) != report.longreprtext:
+            report.longrepr = masked(report.longreprtext)
+
+    def _masked(self, text: str) -> str:
+        return self.running.journal.masked_text(text) if self.running is not None else text
 
     # the end
 
@@ -226,7 +242,7 @@ class Session:
             running.rest()
         except BenchError as error:
             self.families.append(error.exit_code)
-            print(f"\nThe bench is not in its rest state: {error}", file=sys.stderr)
+            print(f"\nThe bench is not in its rest state: {self._masked(str(error))}", file=sys.stderr)
         families = [*self.families, *running.recorder.families]
         if self._reason == INTERRUPTED:
             families, exitstatus = [], ExitCode.INTERRUPTED

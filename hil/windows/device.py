@@ -25,7 +25,9 @@ PROBLEMS = {
     57: "GUEST_ASSIGNMENT_FAILED",
 }  # fmt: skip
 NOT_FOUND = "CmdletizationQuery_NotFound"
-_WANTED = ["InstanceId", "HardwareID", "FriendlyName", "Class", "Service", "Present", "ConfigManagerErrorCode"]
+_WANTED = [
+    "InstanceId", "HardwareID", "CompatibleID", "FriendlyName", "Class", "Service", "Present", "ConfigManagerErrorCode",
+]  # fmt: skip
 
 
 NO_DRIVER = 28
@@ -45,6 +47,7 @@ class DeviceState:
     present: bool
     problem: int
     hardware_ids: tuple[str, ...] = ()
+    """Hardware ids and then compatible ids, most specific first; an INF may name any of them."""
     name: str = ""
     class_name: str = ""
     service: str = ""
@@ -96,13 +99,17 @@ def present_devices(shell: PowerShell) -> list[DeviceState]:
 
 def state_of(row: Mapping[str, Any]) -> DeviceState:
     """From a row of Get-PnpDevice."""
-    ids = row.get("HardwareID")
+    ids = [name for key in ("HardwareID", "CompatibleID") for name in _texts(row.get(key))]
     return DeviceState(
         instance_id=str(row["InstanceId"]),
         present=bool(row["Present"]),
         problem=int(row["ConfigManagerErrorCode"]),
-        hardware_ids=tuple(map(str, ids)) if isinstance(ids, list | tuple) else (),
+        hardware_ids=tuple(ids),
         name=str(row.get("FriendlyName") or ""),
         class_name=str(row.get("Class") or ""),
         service=str(row.get("Service") or ""),
     )
+
+
+def _texts(value: object) -> list[str]:
+    return [str(text) for text in value] if isinstance(value, list | tuple) else []

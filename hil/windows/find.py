@@ -85,6 +85,7 @@ def management(machine: Machine) -> Management:
 
 
 def _has_hardware_id(device: DeviceState, wanted: str) -> bool:
+    """By any of its ids, short ones like ``PCI\\VEN_8086&DEV_15F3`` included."""
     wanted = wanted.lower()
     return device.instance_id.lower().startswith(f"{wanted}\\") or wanted in map(str.lower, device.hardware_ids)
 
