@@ -167,7 +167,7 @@ class Running:
 
     def already_gone(self, error: BaseException | None) -> str:
         """What to show where a test did not start because the bench had left the run, whose cause was told before."""
-        if error is None or error is not self.latched or not self.recorder.told(error):
+        if self.latched is None or error is not self.latched or not self.recorder.told(self.latched):
             return ""
         return f"the bench has left the run: {str(error).partition(chr(10))[0]}"
 
