@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -154,7 +154,7 @@ class Bench:
     def to_rest(self) -> None:
         """Every instrument in its rest position (outlet on, slot plugged, cable connected), the machine on the network.
 
-        All of it is tried, then BenchError lists what did not come to rest. Raises LeaseLost at once.
+        All of it is tried, then what did not come to rest is raised; several as one BenchError. Raises LeaseLost at once.
         """
         failed: list[HilError] = []
         for part in (self.instruments_to_rest, self._machine_on):
@@ -163,17 +163,13 @@ class Bench:
                 part()
             except HilError as error:
                 failed.append(error)
-        if failed:
-            raise BenchError(
-                "the bench in its rest state", seen="; ".join(map(str, failed)), where=self.testbed.name
-            ) from failed[0]
+        _raise("the bench in its rest state", failed, self.testbed.name)
 
     def instruments_to_rest(self) -> None:
-        """All of it is tried, then BenchError lists what did not come to rest. Raises LeaseLost at once."""
+        """All of it is tried, then what did not come to rest is raised, as :meth:`to_rest`."""
         self.permit()
         failed = [error for name in self.movable() if (error := self._rest_failure(name)) is not None]
-        if failed:
-            raise BenchError("instruments at rest", seen="; ".join(map(str, failed))) from failed[0]
+        _raise("instruments at rest", failed, self.testbed.name)
 
     def movable(self) -> list[str]:
         """The names of what can be switched, most urgent first."""
@@ -230,3 +226,11 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _raise(wanted: str, failed: Sequence[HilError], where: str) -> None:
+    """The one that failed, as it is; several in one BenchError; nothing for none."""
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise BenchError(wanted, seen="; ".join(map(str, failed)), where=where) from failed[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hil.errors import BenchError, ExitCode, HilError, UsageError
+from hil.errors import ExitCode, HilError, UsageError
 from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.progress import Progress
@@ -240,9 +240,10 @@ class Session:
             return worst(self.families, exitstatus)
         try:
             running.rest()
-        except BenchError as error:
+        except HilError as error:
             self.families.append(error.exit_code)
-            print(f"\nThe bench is not in its rest state: {self._masked(str(error))}", file=sys.stderr)
+            told = "(told above)" if running.recorder.told(error) else f"- {self._masked(sentences(error))}"
+            print(f"\nThe bench is not in its rest state {told}", file=sys.stderr)
         families = [*self.families, *running.recorder.families]
         if self._reason == INTERRUPTED:
             families, exitstatus = [], ExitCode.INTERRUPTED
