@@ -1,6 +1,7 @@
 """Instruments: roles that the bench knows, families that play them, and the guarded VISA session below."""
 
 from hil.instruments.opening import family_named, open_instrument
+from hil.instruments.profile import AT_ONCE, BOUNCE, HAND, Profile
 from hil.instruments.roles import (
     Button,
     Cable,
@@ -19,6 +20,9 @@ from hil.instruments.roles import (
 from hil.instruments.switching import Feeds
 
 __all__ = [
+    "AT_ONCE",
+    "BOUNCE",
+    "HAND",
     "Button",
     "Cable",
     "Feeds",
@@ -27,6 +31,7 @@ __all__ = [
     "OutOfBand",
     "Outlet",
     "Power",
+    "Profile",
     "Role",
     "Slot",
     "Supply",

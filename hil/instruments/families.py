@@ -159,11 +159,11 @@ METERS = (
 )  # fmt: skip
 
 _TORRIDON = "Quarch Torridon breaker modules: PCIe, M.2, USB, RJ-45, SFP"
-_CHECKED_TORRIDON = "virtual instrument; vendor library"
+_CHECKED_TORRIDON = "virtual instrument; vendor library; bounce of a pull and glitch of all signals unconfirmed"
 BREAKERS = (
     Family(
         "quarch", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon(),
-        note="pins break as the module is set up: by default staggered, as by a hand",
+        note="pins break as the module is set up (by default staggered, as by a hand) or as a call's profile says",
     ),
     Family(
         "quarch-hand", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon("conf:def state"),
@@ -171,7 +171,7 @@ BREAKERS = (
     ),
     Family(
         "quarch-at-once", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON,
-        torridon("signal:all:source 7"), note="all pins break at once: a true surprise removal",
+        torridon("signal:all:source 7", timed=False), note="all pins break at once: a true surprise removal",
     ),
     Family(
         "quarch-array", "Quarch array controller with Torridon modules (channel = module)", ("slot", "cable"),

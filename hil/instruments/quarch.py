@@ -2,21 +2,32 @@
 
 A frame is its length in two bytes, low byte first, then text; commands end in CR LF, answers in CR LF ``>``. There is
 no error queue: a command is answered ``OK``, or with a text that begins with FAIL. Framing and commands follow the
-vendor's samples and library; they were run against the virtual module, not against hardware.
+vendor's samples and library; they were run against the virtual module, not against hardware. Unconfirmed: that a module
+bounces on a pull as it does on a plug, that ``signal:all`` takes ``glitch:enable``, and the longest bounce it takes.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from dataclasses import dataclass
 
+from hil.errors import UsageError
 from hil.instruments.manners import Ask, Manners
+from hil.instruments.profile import AT_ONCE, HAND, Profile
 from hil.instruments.roles import Identity
-from hil.instruments.scpi import Scpi, ScpiSwitch
+from hil.instruments.scpi import Scpi, ScpiContact, ScpiSwitch
+from hil.instruments.session import Session
 from hil.instruments.wire import Health, Wire
+from hil.journal import Journal
+from hil.testbed.model import Instrument
 from hil.wait import pause
 
 PORT = 9760
+SOURCES = 6
+"""Timed ones; 0 is never, 7 at once, 8 always."""
+_GLITCH_UNITS = ("50ns", "500ns", "5us", "50us", "500us", "5ms", "50ms", "500ms")
+_MOST_GLITCH_UNITS = 200
 _LENGTH = struct.Struct("<H")
 _REOPEN_S = 0.15
 """A module refuses a session that is opened within 50 ms of the last one's end; the vendor's client waits this long."""
@@ -70,9 +81,82 @@ def quarch_identity(ask: Ask) -> Identity:
     return Identity("Quarch", f"{found['Part#']} {found.get('Name', '')}".strip(), serial, found.get("FPGA", ""))
 
 
-def torridon(*prepare: str, suffix: str = "") -> Scpi:
+class QuarchContact(ScpiContact):
+    """A breaker module. Its pins hang on timed sources by their length; a profile is how those six are set.
+
+    A module whose pins were moved to the immediate source (``timed`` False) cannot be told a profile.
+    """
+
+    def __init__(self, session: Session, table: ScpiSwitch, channel: str, suffix: str, *, timed: bool) -> None:
+        super().__init__(session, table, channel)
+        self._suffix, self._timed = suffix.format(channel=channel), timed
+        self._shaped: Profile | None = None
+
+    def shape(self, profile: Profile | None) -> None:
+        wanted = HAND if profile is None and self._shaped is not None else profile
+        if wanted is None or wanted == self._shaped:
+            return
+        if not self._timed:
+            if wanted == AT_ONCE:
+                return
+            raise UsageError(
+                f"a pull {wanted.name}", seen="all pins of this module are on its immediate source",
+                where=self._session.where, next_step="name it as family quarch in the testbed",
+            )  # fmt: skip
+        self._shaped = None  # unknown, should it break off in the middle
+        for command in source_settings(wanted):
+            self._session.command(command + self._suffix)
+        self._shaped = wanted
+
+    def glitch(self, seconds: float) -> None:
+        for command in glitch_settings(seconds):
+            self._session.command(command + self._suffix)
+        self._session.command("run:glitch once" + self._suffix)
+
+
+def source_settings(profile: Profile) -> list[str]:
+    """As the vendor's library sets up a hot-plug (setupSimpleHotplug, setupSourceBounce)."""
+    settings = []
+    for source in range(1, SOURCES + 1):
+        settings.append(f"source:{source}:delay {round((source - 1) * profile.stagger_s * 1000)}")
+        if profile.bounce_s:
+            settings.append(f"source:{source}:bounce:length {_time(profile.bounce_s)}")
+            settings.append(f"source:{source}:bounce:period {_time(profile.period_s)}")
+            settings.append(f"source:{source}:bounce:duty {round(profile.duty * 100)}")
+        else:
+            settings.append(f"source:{source}:bounce:clear")
+    return settings
+
+
+def glitch_settings(seconds: float) -> list[str]:
+    """A glitch lasts a number of units of 50 ns to 500 ms. Raises UsageError outside of what they give."""
+    for exponent, unit in enumerate(_GLITCH_UNITS):
+        count = round(seconds / (50e-9 * 10**exponent))
+        if 1 <= count <= _MOST_GLITCH_UNITS:
+            return ["signal:all:glitch:enable on", f"glitch:setup {unit} {count}"]
+    raise UsageError(f"a glitch of {seconds:g} s", seen="modules make 50 ns to 100 s")
+
+
+def _time(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return f"{round(milliseconds)}mS" if milliseconds >= 1 and milliseconds % 1 == 0 else f"{round(seconds * 1e6)}uS"
+
+
+@dataclass(frozen=True)
+class Torridon(Scpi):
     """The dialect of a breaker module; ``suffix`` addresses a module behind an array controller."""
-    return Scpi(
+
+    suffix: str = ""
+    timed: bool = True
+
+    def contact(self, name: str, spec: Instrument, journal: Journal) -> QuarchContact:
+        assert self.switch is not None
+        session = self._session(name, spec, journal, ())
+        return QuarchContact(session, self.switch, spec.channel, self.suffix, timed=self.timed)
+
+
+def torridon(*prepare: str, suffix: str = "", timed: bool = True) -> Torridon:
+    return Torridon(
         Manners(
             models="Quarch", open=QuarchLine, identify=quarch_identity, acknowledged="OK", error_query=None,
             status_register=False, prepare=prepare,
@@ -81,4 +165,5 @@ def torridon(*prepare: str, suffix: str = "") -> Scpi:
             f"run:power up{suffix}", f"run:power down{suffix}", f"run:power?{suffix}",
             on_words=("PLUGGED", "ON"), off_words=("PULLED", "OFF"),
         ),
+        suffix=suffix, timed=timed,
     )  # fmt: skip

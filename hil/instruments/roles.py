@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+from hil.instruments.profile import Profile
+
 Witness = Callable[[], bool]
 """A second opinion on the effect of a set: true when it is seen (device gone, link down, current fell)."""
 
@@ -76,11 +78,18 @@ class Outlet(Role, Protocol):
 
 @runtime_checkable
 class Slot(Role, Protocol):
-    """Hot-plug breaker of the NIC's slot or port. Pulls and plugs are never repeated by themselves."""
+    """Hot-plug breaker of the NIC's slot or port. Pulls, plugs and glitches are never repeated by themselves.
 
-    def pull(self, witness: Witness | None = None) -> None: ...
+    ``profile`` holds for one call. A relay opens all its contacts at once and bounces as fast as it can follow; it
+    raises UsageError for a profile that staggers pins.
+    """
 
-    def plug(self, witness: Witness | None = None) -> None: ...
+    def pull(self, witness: Witness | None = None, *, profile: Profile | None = None) -> None: ...
+
+    def plug(self, witness: Witness | None = None, *, profile: Profile | None = None) -> None: ...
+
+    def glitch(self, seconds: float) -> None:
+        """Open the contacts of a plugged NIC for a moment. Raises BenchError when it is not plugged."""
 
     def state(self) -> Switch:
         """ON means present."""

@@ -7,14 +7,16 @@ import time
 import pytest
 from misbehaving_peer import spent
 
-from hil.errors import BenchError
-from hil.instruments import Slot, Switch, open_instrument
+from hil.errors import BenchError, UsageError
+from hil.instruments import AT_ONCE, BOUNCE, HAND, Profile, Slot, Switch, open_instrument
+from hil.instruments.quarch import glitch_settings
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.testbed.model import Instrument
 from hil.virtual.faults import Fault
 from hil.virtual.instruments.quarch_server import QuarchServer, Torridon
 from hil.virtual.instruments.relay import Wiring
 from hil.virtual.instruments.server import Mishap
+from hil.wait import wait_until
 
 
 def framed(text):
@@ -62,6 +64,75 @@ def test_profile_of_the_pull(lab, slot, family, least_s, most_s):
     started = time.monotonic()
     slot.pull(witness=lambda: bool(lab.ends.done))
     assert least_s <= lab.ends.done[0][1] - started <= most_s
+
+
+@pytest.mark.parametrize(
+    ("profile", "gone_s", "back_s"), [(AT_ONCE, (0, 0.015), (0, 0.015)), (HAND, (0, 0.015), (0.045, 0.1))]
+)
+def test_profile_of_one_call(lab, slot, profile, gone_s, back_s):
+    """A hand breaks the shortest pins first and joins the longest first: the NIC is whole again two steps later."""
+    slot = slot("quarch")
+    for move, (least_s, most_s) in ((slot.pull, gone_s), (slot.plug, back_s)):
+        lab.ends.done.clear()
+        move(profile=profile)
+        told = time.monotonic()
+        wait_until(lambda: lab.ends.done, what="the pins", timeout_s=2, interval_s=0.002)
+        assert least_s - 0.01 <= lab.ends.done[0][1] - told <= most_s
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_bounce(lab, slot, on):
+    """Contacts open and close as often as the profile says, and end where they were told to go."""
+    slot = slot("quarch")
+    if on:
+        slot.pull()
+        wait_until(lambda: lab.ends.done, what="the pull", timeout_s=2)
+        lab.ends.done.clear()
+    (slot.plug if on else slot.pull)(profile=Profile("bounce", bounce_s=0.06, period_s=0.02))
+    wait_until(lambda: len(lab.ends.done) == 7, what="three bounces", timeout_s=2)
+    assert [position for position, _ in lab.ends.done] == [on, not on, on, not on, on, not on, on]
+    assert 0.05 < lab.ends.done[-1][1] - lab.ends.done[0][1] < 0.1
+
+
+def test_profile_holds_for_one_call(lab, slot):
+    """The pull after a bouncing one does not bounce."""
+    slot = slot("quarch")
+    slot.pull(profile=BOUNCE)
+    slot.plug()
+    time.sleep(0.15)
+    lab.ends.done.clear()
+    slot.pull()
+    time.sleep(0.05)
+    assert [position for position, _ in lab.ends.done] == [False]
+
+
+def test_glitch(lab, slot):
+    """A glitch opens the contacts of a plugged NIC for its time, on a module by its own generator."""
+    slot = slot("quarch-at-once")
+    slot.glitch(0.02)
+    assert [position for position, _ in lab.ends.done] == [False, True]
+    assert 0.015 < lab.ends.done[1][1] - lab.ends.done[0][1] < 0.05
+    slot.pull()
+    with pytest.raises(BenchError, match="before a glitch"):
+        slot.glitch(0.02)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "setting"), [(1e-7, "50ns 2"), (0.001, "5us 200"), (0.1, "500us 200"), (100, "500ms 200")]
+)
+def test_glitch_in_units_of_the_module(seconds, setting):
+    """The finest unit that reaches far enough."""
+    assert glitch_settings(seconds)[1] == f"glitch:setup {setting}"
+
+
+def test_impossible_wishes(slot):
+    """What no module makes is told as a mistake of the caller, and nothing moves."""
+    with pytest.raises(UsageError, match="100 s"):
+        glitch_settings(200)
+    with pytest.raises(UsageError, match="family quarch"):
+        slot("quarch-at-once").pull(profile=HAND)
+    with pytest.raises(UsageError, match="at most 20"):
+        Profile("for ever", bounce_s=1, period_s=0.01)
 
 
 def test_wrong_serial(slot):

@@ -7,8 +7,8 @@ import time
 import pytest
 from instrument_lab import InstrumentLab
 
-from hil.errors import BenchError
-from hil.instruments import Feeds, Switch, open_instrument
+from hil.errors import BenchError, UsageError
+from hil.instruments import HAND, Feeds, Profile, Switch, open_instrument
 from hil.virtual.faults.instrument import SlotRelayLies
 from hil.virtual.instruments.server import Mishap
 
@@ -129,6 +129,31 @@ def test_pull_is_not_repeated(lab, role):
     with pytest.raises(BenchError, match="not known"):
         slot.pull()
     assert told(lab, "slot", 1).cycles == 1
+
+
+def test_relay_bounces_contact_by_contact(lab, role, records):
+    """On a plain relay a bounce is a bounded series of contacts, each with its time on the journal."""
+    slot = role("slot")
+    slot.pull(profile=Profile("bounce", bounce_s=0.03, period_s=0.01))
+    assert lab.ends.done == [("slot", position) for position in (False, True, False, True, False, True, False)]
+    contacts = [record for record in records if "contact" in record["what"] and record["kind"] == "instrument"]
+    assert len(contacts) >= 6
+
+
+def test_relay_glitch(lab, role):
+    """Open for a moment and closed again; one that is pulled has nothing to glitch."""
+    slot = role("slot")
+    slot.glitch(0.02)
+    assert lab.ends.done == [("slot", False), ("slot", True)]
+    slot.pull()
+    with pytest.raises(BenchError, match="before a glitch"):
+        slot.glitch(0.02)
+
+
+def test_relay_cannot_stagger(role):
+    """One relay opens all pins at once: who asks for a hand pull is told so, and nothing moves."""
+    with pytest.raises(UsageError, match="at once"):
+        role("slot").pull(profile=HAND)
 
 
 def test_frozen_then_thawed_instrument(lab, role):

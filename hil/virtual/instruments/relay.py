@@ -57,11 +57,15 @@ class Relay:
             self._wiring.move_s if move_s is None else move_s, self._moved, on
         )
 
-    def _moved(self, on: bool) -> None:
+    def touch(self, on: bool) -> None:
+        """The contact moves now, whatever the coil was told."""
         reached = self.contact if self.welded else self._faults.relay_on(on, instrument=self._wiring.name)
         if reached is not self.contact:
             self.contact = reached
             self._wiring.effect(reached)
+
+    def _moved(self, on: bool) -> None:
+        self.touch(on)
         self._unit.end_operation()
 
 
