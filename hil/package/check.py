@@ -16,6 +16,7 @@ from hil.package.policy import TARGETS, Kind, SigningTarget, Verdict, verdict
 from hil.package.rules import RULES
 from hil.package.subject import Folder, Subject
 
+THIS_WINDOWS = Target()
 _ORDER = tuple(Severity)
 
 
@@ -36,7 +37,7 @@ class Report:
 
 
 def check(
-    folder: Path, *, target: Target = Target(), previous: Path | None = None, trusted: Iterable[bytes] = (),
+    folder: Path, *, target: Target = THIS_WINDOWS, previous: Path | None = None, trusted: Iterable[bytes] = (),
     required: Iterable[SigningTarget] = (), today: date | None = None,
 ) -> tuple[Report, ...]:  # fmt: skip
     """A report for each INF in ``folder``.
@@ -50,17 +51,19 @@ def check(
     infs = [file for file in files.files if "/" not in file.path and file.path.lower().endswith(".inf")]
     if not infs:
         raise UsageError("a folder with a driver package", seen="no INF", where=str(folder))
-    return tuple(
-        check_inf(
-            file.data, file.path, folder=files, target=target, previous=_inf_of(previous, file.path) if previous else None,
-            trusted=tuple(trusted), required=tuple(required), today=today,
-        )
-        for file in infs
-    )  # fmt: skip
+    roots, windows = tuple(trusted), tuple(required)
+    reports = []
+    for file in infs:
+        before = _inf_of(previous, file.path) if previous else None
+        reports.append(check_inf(
+            file.data, file.path, folder=files, target=target, previous=before, trusted=roots, required=windows,
+            today=today,
+        ))  # fmt: skip
+    return tuple(reports)
 
 
 def check_inf(
-    data: bytes, name: str, *, folder: Folder | None = None, target: Target = Target(), previous: Inf | None = None,
+    data: bytes, name: str, *, folder: Folder | None = None, target: Target = THIS_WINDOWS, previous: Inf | None = None,
     trusted: tuple[bytes, ...] = (), required: tuple[SigningTarget, ...] = (), today: date | None = None,
 ) -> Report:  # fmt: skip
     """The report for one INF; without ``folder`` for its text alone. Never raises for what the file holds."""
@@ -74,7 +77,8 @@ def check_inf(
     findings = [finding for rule in RULES for finding in rule.findings(subject)]
     verdicts: tuple[Verdict, ...] = ()
     if folder is not None:
-        verdicts = tuple(verdict(subject.signature, where) for where in dict.fromkeys((*TARGETS, *required)))
+        intact = not any(finding.rule == "not-in-catalog" for finding in findings)
+        verdicts = tuple(verdict(subject.signature, where, intact) for where in dict.fromkeys((*TARGETS, *required)))
         findings += _refused(subject, verdicts, required)
     findings.sort(key=lambda finding: (_ORDER.index(finding.severity), finding.file, finding.line))
     return Report(name, subject, tuple(findings), verdicts)

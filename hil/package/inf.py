@@ -212,7 +212,7 @@ def _plain_entry(text: str, number: int) -> Line | None:
     Quoted pieces are set aside, so that commas, signs and comments are looked for in the rest only.
     """
     if '"' not in text:
-        body, quoted = text, iter(())
+        body, quoted = text, iter("")
     elif '""' in text or text.count('"') % 2:
         return None
     else:
@@ -292,7 +292,7 @@ class _Field:
 
 
 def _strings(sections: Mapping[str, Section], language: int) -> dict[str, str]:
-    """The one section that Windows takes: of the language, its neutral form, its family, or [Strings] ("INF Strings")."""
+    """The one section that Windows takes: of the language, its neutral form, its family, else the plain one."""
     forms = {found[1] or "": section for key, section in sections.items() if (found := _STRINGS.fullmatch(key))}
     family = sorted(form for form in forms if form and int(form, 16) & _PRIMARY == language & _PRIMARY)
     wanted = (f"{language:04x}", f"{language & _PRIMARY:04x}", *family, "")

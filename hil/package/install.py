@@ -28,7 +28,7 @@ _KIND_MASK = 0xFFFF0001
 
 
 class AddReg(NamedTuple):
-    """One value of an add-registry section; ``root`` as written, ``HKR`` being relative to what the section installs."""
+    """One value of an add-registry section; the root ``HKR`` is the key of what the section installs."""
 
     root: str
     subkey: str

@@ -98,9 +98,12 @@ _KINDS = ((ATTESTATION, Kind.ATTESTED), (WHQL, Kind.CERTIFIED), (WINDOWS, Kind.M
 """Microsoft's publisher certificate may carry both usages; attestation then counts, being the lesser claim."""
 
 
-def verdict(signature: Signature, target: SigningTarget) -> Verdict:
-    """Whether ``target`` loads a kernel driver with this signature. Installing may still ask whom to trust."""
-    accepted, because = _decide(signature, target)
+def verdict(signature: Signature, target: SigningTarget, intact: bool = True) -> Verdict:
+    """Whether ``target`` loads a kernel driver with this signature. Installing may still ask whom to trust.
+
+    ``intact`` says whether the catalog vouches for all files.
+    """
+    accepted, because = _decide(signature, target) if intact else (False, "files were changed after it was signed")
     return Verdict(target, accepted, because)
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from hil.package.pe import Pe
 
-PARSE_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, StopIteration)
+PARSE_ERRORS = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, StopIteration,
+)  # fmt: skip
 """What asn1crypto and pyca/cryptography raise on malformed input, by reading their source and by fuzzing."""
 
 _TIME_STAMP_TOKEN = "1.3.6.1.4.1.311.3.3.1"

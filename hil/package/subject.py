@@ -167,7 +167,7 @@ class Subject:
     @cached_property
     def sources(self) -> dict[str, SourceFile]:
         """Files of [SourceDisksFiles] for all architectures of the INF, by lower-case path."""
-        found = {}
+        found: dict[str, SourceFile] = {}
         for architecture in self.architectures:
             for source in self.sources_for_architecture(architecture):
                 found.setdefault(source.path.lower(), source)

@@ -93,7 +93,8 @@ def store_folder_differs(subject: Subject) -> Iterator[Seen]:
     Source: INF Validation Errors and Warnings, code 1100.
     """
     for variant in subject.variants:
-        folders = {source.name.lower(): str(PurePosixPath(source.path).parent) for source in subject.sources_for_architecture(variant.architecture)}
+        sources = subject.sources_for_architecture(variant.architecture)
+        folders = {source.name.lower(): str(PurePosixPath(source.path).parent) for source in sources}
         for copy in variant.install.copies:
             wanted = copy.folder.replace("\\", "/").strip("/").lower() or "."
             found = folders.get(copy.source.lower(), wanted).lower()
@@ -101,7 +102,7 @@ def store_folder_differs(subject: Subject) -> Iterator[Seen]:
                 yield Seen(copy.number, f"{copy.source} from {found} to {wanted}/{copy.target}")
 
 
-@warning("code that the INF names", "list the file in [SourceDisksFiles], or leave it out: Windows does not take it along")
+@warning("code that the INF names", "list it in [SourceDisksFiles] or leave it out: Windows takes no other along")
 def code_not_named(subject: Subject) -> Iterator[Seen]:
     """Every driver, library and program in the folder belongs to the package.
 

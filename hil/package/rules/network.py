@@ -16,6 +16,7 @@ _MEDIA_OF_TYPE = {6: (0,), 71: (0, 16), 243: (0, 9), 244: (0, 9)}
 _OBSOLETE_RANGES = ("ndis2", "ndis3", "ndis4")
 _MSI = r"interrupt management\messagesignaledinterruptproperties"
 _MSIX_LIMIT = 2048
+_QUEUES_OF_ONE_MESSAGE = 2
 
 
 def _characteristics(variant: Variant) -> int | None:
@@ -94,10 +95,33 @@ def media_missing(subject: Subject) -> Iterator[Seen]:
     Source: Standardized INF Keywords for Network Devices.
     """
     for variant in subject.whole_adapters:
-        found = {key.lower() for key, _ in variant.install.network}
-        missing = [key for key in _MEDIA if key.lower() not in found and ("", key.lower()) not in variant.values]
-        if missing:
+        missing = _missing_media(variant)
+        if missing and _is_ndis6(variant, missing):
             yield Seen(variant.install.number, f"[{variant.install.section}] lacks {', '.join(missing)}")
+
+
+@note("a driver for NDIS 6", "add *IfType, *MediaType and *PhysicalMediaType if it is one")
+def looks_like_ndis5(subject: Subject) -> Iterator[Seen]:
+    """Without any standardized keyword it is an INF of the times before Windows Vista.
+
+    Source: Standardized INF Keywords for Network Devices.
+    """
+    for variant in subject.whole_adapters:
+        missing = _missing_media(variant)
+        if missing and not _is_ndis6(variant, missing):
+            yield Seen(variant.install.number, f"[{variant.install.section}] has no standardized keyword")
+
+
+def _missing_media(variant: Variant) -> list[str]:
+    found = {key.lower() for key, _ in variant.install.network}
+    return [key for key in _MEDIA if key.lower() not in found and ("", key.lower()) not in variant.values]
+
+
+def _is_ndis6(variant: Variant, missing: list[str]) -> bool:
+    """Whether anything in it is of NDIS 6: another media keyword, a standardized setting, models of Vista or later."""
+    major = variant.models[0].section.lower().rpartition(".nt")[2].split(".")[1:2]
+    standardized = any(keyword.name.startswith("*") for keyword in variant.keywords)
+    return len(missing) < len(_MEDIA) or standardized or (bool(major) and major[0].isdigit() and int(major[0]) >= 6)
 
 
 @warning("a *MediaType of the *IfType", "Ethernet: 6 with 0; WLAN: 71 with 16; mobile broadband: 243 or 244 with 9")
@@ -124,7 +148,7 @@ def ndi_service(subject: Subject) -> Iterator[Seen]:
         if service and entry is None:
             yield Seen(variant.install.number, f"[{variant.install.section}] writes none")
         elif service and entry and str(entry.data).lower() != service.name.lower():
-            yield Seen(entry.number, f"Ndi\\Service is {entry.data}, the service is {service.name}")
+            yield Seen(entry.number, f"Ndi\\Service is {entry.data!s}, the service is {service.name}")
 
 
 @error("Ndi\\Interfaces with UpperRange and LowerRange", "Ethernet: ndis5 and ethernet")
@@ -163,7 +187,7 @@ def lower_range_of_hardware(subject: Subject) -> Iterator[Seen]:
     for variant in subject.adapters:
         entry = variant.values.get((r"ndi\interfaces", "lowerrange"))
         if entry and (_characteristics(variant) or 0) & _PHYSICAL and "nolower" in str(entry.data).lower():
-            yield Seen(entry.number, f"LowerRange is {entry.data}")
+            yield Seen(entry.number, f"LowerRange is {entry.data!s}")
 
 
 @warning("no CoServices for an adapter", "remove the value: an adapter has one service")
@@ -190,7 +214,7 @@ def msi_values(subject: Subject) -> Iterator[Seen]:
             if entry.kind != "REG_DWORD":
                 yield Seen(entry.number, f"{entry.name} is {entry.kind}")
             elif entry.name.lower() == "messagenumberlimit" and not 1 <= int(str(entry.data)) <= _MSIX_LIMIT:
-                yield Seen(entry.number, f"MessageNumberLimit is {entry.data}")
+                yield Seen(entry.number, f"MessageNumberLimit is {entry.data!s}")
 
 
 def _msi(variant: Variant, name: str) -> int | None:
@@ -214,19 +238,19 @@ def rss_without_msi(subject: Subject) -> Iterator[Seen]:
 def fewer_messages_than_queues(subject: Subject) -> Iterator[Seen]:
     """The interrupt messages suffice for the RSS queues that can be chosen.
 
-    Source: Device.Network.LAN.RSS.RSS (one vector per queue from 10 Gbit/s).
+    Source: Device.Network.LAN.RSS.RSS (two queues may share one vector below 10 Gbit/s).
     """
     for variant in subject.adapters:
         queues = next((keyword for keyword in variant.keywords if keyword.name.lower() == "*numrssqueues"), None)
         limit = _msi(variant, "messagenumberlimit")
         if queues and limit:
             offered = [queues.maximum or 0, *(int(value) for value, _ in queues.choices if value.isdigit())]
-            if max(offered) > limit:
+            if max(offered) > max(_QUEUES_OF_ONE_MESSAGE, limit):
                 yield Seen(queues.number, f"up to {max(offered)} queues, MessageNumberLimit is {limit}")
 
 
 RULES = (
     characteristics_missing, characteristics_exclude, settings_without_ui, bus_type_missing, bus_type_differs,
-    media_missing, media_differ, ndi_service, ndi_ranges, ndi_range_obsolete, lower_range_of_hardware, ndi_coservices,
-    msi_values, rss_without_msi, fewer_messages_than_queues,
+    media_missing, looks_like_ndis5, media_differ, ndi_service, ndi_ranges, ndi_range_obsolete,
+    lower_range_of_hardware, ndi_coservices, msi_values, rss_without_msi, fewer_messages_than_queues,
 )  # fmt: skip

@@ -1,53 +1,34 @@
-r"""Settings below Ndi\params: whole in themselves, and standardized keywords as the standard has them."""
+r"""Settings below Ndi\params, whole in themselves."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hil.package.keywords import Keyword
-from hil.package.rules.rule import Seen, error, note, warning
-from hil.package.rules.standardized import Standardized, standardized
+from hil.package.rules.rule import Seen, error, warning
 from hil.package.subject import Subject, Variant
 
-_RESERVED = frozenset(
-    "bundleid bustype characteristics componentid description deviceinstanceid driverdate driverdesc driverversion "
-    "infpath infsection infsectionext *iftype installtimestamp manufacturer *mediatype netcfginstanceid netluidindex "
-    "*physicalmediatype provider providername".split()
-)
-_FIELDS = frozenset("paramdesc type default optional min max step base limittext uppercase".split())
-_NUMERIC = ("int", "long", "word", "dword")
-_FIRST_BUILD = {  # NDIS version -> first build of Windows with it
-    "6.60": 14393, "6.70": 15063, "6.80": 16299, "6.81": 17134, "6.82": 17763, "6.83": 18362, "6.84": 19041,
-    "6.85": 20348, "6.86": 22000, "6.87": 22621, "6.88": 25398, "6.89": 26100,
-}  # fmt: skip
+_RESERVED = (
+    "bundleid", "bustype", "characteristics", "componentid", "description", "deviceinstanceid", "driverdate",
+    "driverdesc", "driverversion", "infpath", "infsection", "infsectionext", "*iftype", "installtimestamp",
+    "manufacturer", "*mediatype", "netcfginstanceid", "netluidindex", "*physicalmediatype", "provider", "providername",
+)  # fmt: skip
+_FIELDS = ("paramdesc", "type", "default", "optional", "min", "max", "step", "base", "limittext", "uppercase")
+NUMERIC = ("int", "long", "word", "dword")
 
 
-def _settings(subject: Subject) -> Iterator[tuple[Variant, Keyword]]:
+def settings_of(subject: Subject) -> Iterator[tuple[Variant, Keyword]]:
+    """Every setting of every variant."""
     for variant in subject.adapters:
         for keyword in variant.keywords:
             yield variant, keyword
 
 
-def _standard(subject: Subject) -> Iterator[tuple[Variant, Keyword, Standardized]]:
-    for variant, keyword in _settings(subject):
-        found = standardized().get(keyword.name.lower())
-        if found and found.confirmed:
-            yield variant, keyword, found
-
-
-def _field(variant: Variant, keyword: Keyword, name: str) -> tuple[int, str]:
+def field(variant: Variant, keyword: Keyword, name: str) -> tuple[int, str]:
     """Line and text of one value of a setting; the setting's line and nothing when it has none."""
     entry = variant.values.get((rf"ndi\params\{keyword.name.lower()}", name))
     return (entry.number, str(entry.data)) if entry else (keyword.number, "")
-
-
-def _number(text: str, base: int = 10) -> int | None:
-    try:
-        return int(text, base)
-    except ValueError:
-        return None
 
 
 @error("a name of your own for each setting", "choose another name; Windows uses this one itself")
@@ -56,7 +37,7 @@ def reserved_name(subject: Subject) -> Iterator[Seen]:
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for _, keyword in _settings(subject):
+    for _, keyword in settings_of(subject):
         if keyword.name.lower() in _RESERVED:
             yield Seen(keyword.number, keyword.name)
 
@@ -67,22 +48,22 @@ def setting_incomplete(subject: Subject) -> Iterator[Seen]:
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for variant, keyword in _settings(subject):
-        kind = _field(variant, keyword, "type")
-        missing = [name for name in ("ParamDesc", "Type") if not _field(variant, keyword, name.lower())[1]]
+    for variant, keyword in settings_of(subject):
+        kind = field(variant, keyword, "type")
+        missing = [name for name in ("ParamDesc", "Type") if not field(variant, keyword, name.lower())[1]]
         if missing:
             yield Seen(keyword.number, f"{keyword.name} lacks {' and '.join(missing)}")
-        elif kind[1].lower() not in (*_NUMERIC, "enum", "edit"):
+        elif kind[1].lower() not in (*NUMERIC, "enum", "edit"):
             yield Seen(kind[0], f"{keyword.name} has type {kind[1]}")
 
 
-@error("a default for each setting that is not optional", "add default, or Optional = 1")
+@warning("a default for each setting that is not optional", "add default, or Optional = 1")
 def default_missing(subject: Subject) -> Iterator[Seen]:
     """A required setting has a default.
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for variant, keyword in _settings(subject):
+    for variant, keyword in settings_of(subject):
         if not keyword.optional and ("ndi\\params\\" + keyword.name.lower(), "default") not in variant.values:
             yield Seen(keyword.number, keyword.name)
 
@@ -106,7 +87,7 @@ def enum_without_choices(subject: Subject) -> Iterator[Seen]:
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for _, keyword in _settings(subject):
+    for _, keyword in settings_of(subject):
         if keyword.kind == "enum" and not keyword.choices:
             yield Seen(keyword.number, keyword.name)
 
@@ -117,12 +98,11 @@ def default_no_choice(subject: Subject) -> Iterator[Seen]:
 
     Source: Enumeration Keywords.
     """
-    for variant, keyword in _settings(subject):
-        if keyword.kind == "enum" and keyword.choices and keyword.default:
-            if keyword.default not in dict(keyword.choices):
-                line = _field(variant, keyword, "default")[0]
-                offered = ", ".join(value for value, _ in keyword.choices)
-                yield Seen(line, f"{keyword.name} has default {keyword.default}, choices {offered}")
+    for variant, keyword in settings_of(subject):
+        if keyword.kind == "enum" and keyword.choices and keyword.default not in ("", *dict(keyword.choices)):
+            offered = ", ".join(value for value, _ in keyword.choices)
+            text = f"{keyword.name} has default {keyword.default}, choices {offered}"
+            yield Seen(field(variant, keyword, "default")[0], text)
 
 
 @error("min below max", "correct the range")
@@ -131,191 +111,39 @@ def range_impossible(subject: Subject) -> Iterator[Seen]:
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for variant, keyword in _settings(subject):
+    for variant, keyword in settings_of(subject):
         low, high = keyword.minimum, keyword.maximum
-        if keyword.kind in _NUMERIC and low is not None and high is not None and low > high:
-            yield Seen(_field(variant, keyword, "min")[0], f"{keyword.name} from {low} to {high}")
+        if keyword.kind in NUMERIC and low is not None and high is not None and low > high:
+            yield Seen(field(variant, keyword, "min")[0], f"{keyword.name} from {low} to {high}")
 
 
-@error("a default within min, max and step", "correct the default or the range")
+@error("a default from min to max", "correct the default or the range")
 def default_out_of_range(subject: Subject) -> Iterator[Seen]:
-    """The default of a number is a value that can be set.
+    """The default of a number is within its range.
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page.
     """
-    for variant, keyword in _settings(subject):
-        if keyword.kind in _NUMERIC and keyword.default and not keyword.accepts(keyword.default):
-            span = f"{keyword.minimum} to {keyword.maximum}, step {keyword.step}"
-            line = _field(variant, keyword, "default")[0]
+    for variant, keyword in settings_of(subject):
+        if keyword.kind in NUMERIC and keyword.default and not replace(keyword, step=None).accepts(keyword.default):
+            span = f"{keyword.minimum} to {keyword.maximum}"
+            line = field(variant, keyword, "default")[0]
             yield Seen(line, f"{keyword.name} has default {keyword.default}, range {span}")
 
 
-@warning("an asterisk for standardized keywords only", "correct the name, or drop the asterisk")
-def unknown_keyword(subject: Subject) -> Iterator[Seen]:
-    """A keyword with an asterisk is one of Microsoft's.
+@warning("a default that min and step lead to", "correct the default, min or step")
+def default_off_step(subject: Subject) -> Iterator[Seen]:
+    """The default of a number is one of the values that can be set.
 
-    Source: Standardized INF Keywords for Network Devices.
+    Source: Specifying Configuration Parameters for the Advanced Properties Page, "Step".
     """
-    known = {entry.keyword.lower(): entry.keyword for entry in standardized().values()}
-    for _, keyword in _settings(subject):
-        if keyword.name.startswith("*") and keyword.name.lower() not in known:
-            near = difflib.get_close_matches(keyword.name.lower(), known, 1, 0.8)
-            yield Seen(keyword.number, f"{keyword.name}" + (f"; perhaps {known[near[0]]}" if near else ""))
-
-
-@warning("the asterisk of a standardized keyword", "add the asterisk, so that tools and Windows find the setting")
-def asterisk_missing(subject: Subject) -> Iterator[Seen]:
-    """A setting that has a standardized keyword uses it.
-
-    Source: Standardized INF Keywords for Network Devices.
-    """
-    for variant, keyword in _settings(subject):
-        name = f"*{keyword.name.lower()}"
-        beside = {other.name.lower() for other in variant.keywords}
-        if name in standardized() and standardized()[name].shown and name not in beside:
-            yield Seen(keyword.number, f"{keyword.name} for {standardized()[name].keyword}")
-
-
-@error("an INF without *RssOrVmqPreference and *SriovPreferred", "remove it; it is the administrator's to set")
-def forbidden_keyword(subject: Subject) -> Iterator[Seen]:
-    """Preferences between features are not in the INF.
-
-    Source: Handling SR-IOV, VMQ, and RSS Standardized INF Keywords.
-    """
-    forbidden = {name for name, entry in standardized().items() if entry.forbidden}
-    for variant in subject.adapters:
-        for entry in variant.install.registry:
-            name = entry.subkey.lower().removeprefix("ndi\\params\\")
-            if name in forbidden or (not entry.subkey and entry.name.lower() in forbidden):
-                yield Seen(entry.number, name if name in forbidden else entry.name)
-
-
-@note("a keyword of a feature that Windows still has", "remove it from INFs for Windows 10 and later")
-def legacy_keyword(subject: Subject) -> Iterator[Seen]:
-    """Connection offload, LSO version 1 and IPsec offload are gone.
-
-    Source: Enumeration Keywords; Standardized INF Keywords for VMQ.
-    """
-    for _, keyword, standard in _standard(subject):
-        if standard.legacy:
-            yield Seen(keyword.number, keyword.name)
-
-
-@warning("the documented type of a standardized keyword", "use that type; the certification kit compares it")
-def keyword_type(subject: Subject) -> Iterator[Seen]:
-    """A standardized keyword has its documented type.
-
-    Source: Enumeration Keywords; Keywords That Can Be Edited; Device.Network.LAN.Base.AdvProperties.
-    """
-    for variant, keyword, standard in _standard(subject):
-        line, kind = _field(variant, keyword, "type")
-        family = "int" if keyword.kind in _NUMERIC else keyword.kind
-        if kind and standard.shown and family != standard.type:
-            yield Seen(line, f"{keyword.name} is {kind.lower()}, documented as {standard.type} ({standard.source})")
-
-
-@warning("documented values of a standardized keyword", "use the documented values")
-def keyword_values(subject: Subject) -> Iterator[Seen]:
-    """An enum offers documented values only.
-
-    Source: Enumeration Keywords, and the page of the keyword's feature.
-    """
-    for variant, keyword, standard in _standard(subject):
-        if keyword.kind != "enum" or standard.type != "enum":
-            continue
-        others = [value for value, _ in keyword.choices if (n := _number(value)) is None or not standard.allows(n)]
-        if others:
-            entry = variant.values[rf"ndi\params\{keyword.name.lower()}\enum", others[0].lower()]
-            yield Seen(entry.number, f"{keyword.name} offers {', '.join(others)} ({standard.source})")
-
-
-@warning("the documented range of a standardized keyword", "keep min and max within the documented range")
-def keyword_range(subject: Subject) -> Iterator[Seen]:
-    """A number's range lies within the documented one.
-
-    Source: Keywords That Can Be Edited, and the page of the keyword's feature.
-    """
-    for variant, keyword, standard in _standard(subject):
-        if keyword.kind not in _NUMERIC or standard.type != "int":
-            continue
-        if keyword.minimum is not None and standard.minimum is not None and keyword.minimum < standard.minimum:
-            text = f"{keyword.name} from {keyword.minimum}, documented from {standard.minimum} ({standard.source})"
-            yield Seen(_field(variant, keyword, "min")[0], text)
-        if keyword.maximum is not None and standard.maximum is not None and keyword.maximum > standard.maximum:
-            text = f"{keyword.name} to {keyword.maximum}, documented to {standard.maximum} ({standard.source})"
-            yield Seen(_field(variant, keyword, "max")[0], text)
-
-
-@note("the documented default of a standardized keyword", "keep it, unless the device has a reason")
-def keyword_default(subject: Subject) -> Iterator[Seen]:
-    """A standardized keyword starts with its documented value.
-
-    Source: Enumeration Keywords, and the page of the keyword's feature.
-    """
-    for variant, keyword, standard in _standard(subject):
-        value = _number(keyword.default, keyword.base)
-        if value is not None and standard.defaults and value not in standard.defaults:
-            wanted = " or ".join(map(str, standard.defaults))
-            line = _field(variant, keyword, "default")[0]
-            yield Seen(line, f"{keyword.name} starts with {value}, documented {wanted} ({standard.source})")
-
-
-@note("keywords of the oldest Windows that the section is for", "raise the build in the decoration, if it matters")
-def keyword_too_new(subject: Subject) -> Iterator[Seen]:
-    """A keyword works on every Windows that gets it.
-
-    Source: Overview of NDIS Versions, and the page of the keyword's feature.
-    """
-    for variant, keyword, standard in _standard(subject):
-        first = _FIRST_BUILD.get(standard.ndis)
-        fields = variant.models[0].section.lower().rpartition(".nt")[2].split(".")
-        build = _number(fields[5]) if len(fields) > 5 else None
-        if first and build and build < first:
-            yield Seen(keyword.number, f"{keyword.name} needs build {first}, the models are for {build} and later")
-
-
-@warning("the same offloads for IPv4 and IPv6", "offer the keyword for the other version too")
-def offload_parity(subject: Subject) -> Iterator[Seen]:
-    """What is offloaded for one version of IP is for the other.
-
-    Source: Device.Network.LAN.Base.IPv4AndIPv6OffloadParity.
-    """
-    for variant in subject.adapters:
-        names = {keyword.name.lower(): keyword for keyword in variant.keywords}
-        for name, keyword in names.items():
-            standard = standardized().get(name)
-            other = re.sub("ipv[46]$", lambda found: "ipv6" if found[0] == "ipv4" else "ipv4", name)
-            if standard and not standard.legacy and other != name and other in standardized() and other not in names:
-                yield Seen(keyword.number, f"{keyword.name} without {standardized()[other].keyword}")
-
-
-@warning("*NumRSSQueues beside *RSS", "offer the number of queues")
-def rss_without_queues(subject: Subject) -> Iterator[Seen]:
-    """Receive side scaling comes with its number of queues.
-
-    Source: Device.Network.LAN.RSS.RSS.
-    """
-    for variant in subject.adapters:
-        names = {keyword.name.lower(): keyword for keyword in variant.keywords}
-        if "*rss" in names and "*numrssqueues" not in names:
-            yield Seen(names["*rss"].number, "*RSS alone")
-
-
-@warning("*RssMaxProcGroup beside *RssMaxProcNumber", "write both; together they name one processor")
-def rss_max_processor(subject: Subject) -> Iterator[Seen]:
-    """The highest RSS processor has a number and a group.
-
-    Source: Standardized INF Keywords for RSS.
-    """
-    for variant in subject.adapters:
-        names = {keyword.name.lower(): keyword for keyword in variant.keywords}
-        if "*rssmaxprocnumber" in names and "*rssmaxprocgroup" not in names:
-            yield Seen(names["*rssmaxprocnumber"].number, "*RssMaxProcNumber alone")
+    for variant, keyword in settings_of(subject):
+        default = keyword.default if keyword.kind in NUMERIC else ""
+        if default and replace(keyword, step=None).accepts(default) and not keyword.accepts(default):
+            line = field(variant, keyword, "default")[0]
+            yield Seen(line, f"{keyword.name} has default {default}, from {keyword.minimum} by {keyword.step}")
 
 
 RULES = (
     reserved_name, setting_incomplete, default_missing, setting_not_text, enum_without_choices, default_no_choice,
-    range_impossible, default_out_of_range, unknown_keyword, asterisk_missing, forbidden_keyword, legacy_keyword,
-    keyword_type, keyword_values, keyword_range, keyword_default, keyword_too_new, offload_parity, rss_without_queues,
-    rss_max_processor,
+    range_impossible, default_out_of_range, default_off_step,
 )  # fmt: skip

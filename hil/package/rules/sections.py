@@ -1,28 +1,24 @@
-"""The INF as a whole: sections that refer to each other, strings, targets, models."""
+"""The INF as a whole: sections that refer to each other, and strings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
-from hil.package.install import decorated
-from hil.package.models import DECORATION
 from hil.package.rules.rule import Seen, error, warning
-from hil.package.subject import ARCHITECTURES, Subject
+from hil.package.subject import Subject
 
-_REFERRING = frozenset(
-    "addreg delreg bitreg copyfiles delfiles renfiles addproperty delproperty updateinis updateinifields ini2reg "
-    "logconfig profileitems registerdlls unregisterdlls".split()
-)
+_REFERRING = (
+    "addreg", "delreg", "bitreg", "copyfiles", "delfiles", "renfiles", "addproperty", "delproperty", "updateinis",
+    "updateinifields", "ini2reg", "logconfig", "profileitems", "registerdlls", "unregisterdlls",
+)  # fmt: skip
 """Directives whose values are names of sections."""
-_PARTS = ("services", "hw", "coinstallers", "interfaces", "components", "events", "filters", "software", "com", "wmi")
+_PARTS = ("services", "hw", "coinstallers", "interfaces", "components", "events", "filters", "software")
 _SYSTEM = re.compile(
     r"(version|manufacturer|strings(\.[0-9a-f]{4})?|sourcedisks(names|files)(\.\w+)?|destinationdirs|controlflags|"
     r"(classinstall32|defaultinstall|defaultuninstall|deviceinstall32|interfaceinstall32)(\..+)?|signatureattributes.*|"
     r"optional ?components|.*\.(security|factdef|logconfigoverride|wdf|winsock|remove(\..+)?)|beginqs.*)"
 )
-_NUMBERED_FROM = 14310
 _FIELD_LIMIT = 4095
 
 
@@ -70,38 +66,6 @@ def section_not_found(subject: Subject) -> Iterator[Seen]:
             yield Seen(number, f"no section [{name}]" if name else "no name of a section")
 
 
-@error("the models sections that [Manufacturer] names", "add the section, empty where nothing is to be installed")
-def models_not_found(subject: Subject) -> Iterator[Seen]:
-    """Each decoration in [Manufacturer] has its models section.
-
-    Source: INF Manufacturer Section; INF Validation Errors and Warnings, code 1203.
-    """
-    for line in subject.inf.lines("Manufacturer"):
-        base, *decorations = line.values or (line.key or "",)
-        names = [f"{base}.{decoration}" for decoration in decorations if decoration] or [base]
-        for name in names:
-            if not subject.inf.section(name):
-                yield Seen(line.number, f"no section [{name}]")
-
-
-@error("a TargetOSVersion of the form NTamd64.10.0...19041", "correct it; Windows ignores what it cannot read")
-def target_decoration(subject: Subject) -> Iterator[Seen]:
-    """Decorations in [Manufacturer] can be read, and build numbers start with Windows 10 1607.
-
-    Source: INF Manufacturer Section; INF Validation Errors and Warnings, codes 1287, 1288.
-    """
-    for line in subject.inf.lines("Manufacturer"):
-        for decoration in line.values[1:]:
-            if not decoration or "$" in decoration:
-                continue
-            if not DECORATION.fullmatch(decoration):
-                yield Seen(line.number, f"decoration {decoration}")
-                continue
-            fields = decoration.split(".")
-            if len(fields) > 5 and fields[5].isdigit() and int(fields[5]) < _NUMBERED_FROM:
-                yield Seen(line.number, f"build {fields[5]} in {decoration}")
-
-
 @error("an INF after stampinf", "run stampinf, which replaces $ARCH$")
 def template_token(subject: Subject) -> Iterator[Seen]:
     """No token of the build is left over.
@@ -116,75 +80,6 @@ def template_token(subject: Subject) -> Iterator[Seen]:
     for line in subject.inf.lines("Manufacturer"):
         if any("$arch$" in value.lower() for value in line.values):
             yield Seen(line.number, "$ARCH$")
-
-
-@error("install sections that models lead to", "add the section, or correct its name in the models section")
-def install_section_not_found(subject: Subject) -> Iterator[Seen]:
-    """Each model's install section exists for the architecture.
-
-    Source: INF Models Section; INF Validation Errors and Warnings, codes 1261, 1271.
-    """
-    for architecture in ARCHITECTURES:
-        target = replace(subject.target, architecture=architecture)
-        for model in subject.offered(target):
-            if decorated(subject.inf, model.install_section, target) is None:
-                yield Seen(model.number, f"no section [{model.install_section}] for {architecture}")
-
-
-@error("models for this Windows", "add a models section whose decoration fits, such as NTamd64.10.0")
-def nothing_offered(subject: Subject) -> Iterator[Seen]:
-    """A driver's INF offers at least one device to the Windows that is asked for.
-
-    Source: INF Models Section; INF Validation Errors and Warnings, code 1297.
-    """
-    manufacturer = subject.inf.section("Manufacturer")
-    if manufacturer and not subject.variants and not subject.problems:
-        yield Seen(manufacturer.number, f"nothing for build {subject.target.build} on {', '.join(ARCHITECTURES)}")
-
-
-@error("hardware ids as the bus makes them", "copy the id from the device's properties")
-def hardware_id_form(subject: Subject) -> Iterator[Seen]:
-    r"""PCI and USB ids have their fields with the right number of digits.
-
-    Source: Identifiers for PCI Devices; Standard USB Identifiers.
-    """
-    seen = set()
-    for variant in subject.variants:
-        for model in variant.models:
-            for identifier in model.ids:
-                if (model.number, identifier) not in seen and not _well_formed(identifier.upper()):
-                    seen.add((model.number, identifier))
-                    yield Seen(model.number, f"hardware id {identifier}")
-
-
-def _well_formed(identifier: str) -> bool:
-    digits = {"VEN": 4, "DEV": 4, "SUBSYS": 8, "REV": 2, "VID": 4, "PID": 4, "MI": 2}
-    bus, _, rest = identifier.partition("\\")
-    if bus not in ("PCI", "USB") or not re.match(r"(VEN|VID)_", rest):
-        return True
-    for field in rest.split("&"):
-        name, mark, value = field.partition("_")
-        allowed = {digits[name], 4} if mark and name in ("REV",) else {digits.get(name, len(value))}
-        if mark and name in digits and not (len(value) in allowed and re.fullmatch(r"[0-9A-F]+", value)):
-            return False
-    return True
-
-
-@warning("one install section for a hardware id", "keep one of the lines; Windows takes the first")
-def hardware_id_twice(subject: Subject) -> Iterator[Seen]:
-    """A hardware id leads to one install section only.
-
-    Source: INF Models Section.
-    """
-    first: dict[tuple[str, str], tuple[str, int]] = {}
-    told = set()
-    for variant in subject.variants:
-        for model in variant.models:
-            key = (model.section.lower(), "&&".join(model.ids).upper())
-            section, number = first.setdefault(key, (model.install_section.lower(), model.number))
-            if section != model.install_section.lower() and model.number not in told:
-                told.add(model.number)
-                yield Seen(model.number, f"{model.hardware_id} stands in line {number} with another install section")
 
 
 @error("string tokens that [Strings] defines", "define the token; write %% for a percent sign")
@@ -205,10 +100,9 @@ def strings_differ(subject: Subject) -> Iterator[Seen]:
     """
     sections = [section for key, section in subject.inf.sections.items() if re.fullmatch(r"strings\.[0-9a-f]{4}", key)]
     plain = subject.inf.section("Strings")
-    for section in sections if plain else ():
-        missing = {(line.key or "").lower() for line in plain.lines if plain} - {
-            (line.key or "").lower() for line in section.lines
-        }
+    wanted = {(line.key or "").lower() for line in plain.lines} if plain else set()
+    for section in sections:
+        missing = wanted - {(line.key or "").lower() for line in section.lines}
         if missing:
             yield Seen(section.number, f"[{section.name}] lacks {', '.join(sorted(missing)[:5])}")
 
@@ -237,7 +131,7 @@ def _stem_mentioned(key: str, mentioned: set[str]) -> bool:
 
 @error("Needs of a section with the same ending", "in [x.Services] need a section [y.Services]")
 def needs_other_part(subject: Subject) -> Iterator[Seen]:
-    """A .Services section needs .Services sections, a .HW section .HW sections, and so on.
+    """A .Services section is needed by .Services sections only, and so on for the other parts of an install section.
 
     Source: INF Validation Errors and Warnings, codes 1310 to 1313.
     """
@@ -247,7 +141,7 @@ def needs_other_part(subject: Subject) -> Iterator[Seen]:
             for needed in line.values:
                 ending = needed.lower().rpartition(".")[2]
                 part = ending if ending in _PARTS else ""
-                if needed and part != own and not (part == "com" or own == "com"):
+                if part and part != own:
                     yield Seen(line.number, f"[{section.name}] needs [{needed}]")
 
 
@@ -280,7 +174,6 @@ def field_too_long(subject: Subject) -> Iterator[Seen]:
 
 
 RULES = (
-    cannot_be_understood, duplicate_section, section_not_found, models_not_found, target_decoration, template_token,
-    install_section_not_found, nothing_offered, hardware_id_form, hardware_id_twice, undefined_string, strings_differ,
+    cannot_be_understood, duplicate_section, section_not_found, template_token, undefined_string, strings_differ,
     unused_section, needs_other_part, needed_section_not_found, field_too_long,
 )  # fmt: skip

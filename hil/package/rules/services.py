@@ -134,8 +134,10 @@ def event_log_values(subject: Subject) -> Iterator[Seen]:
             found = {entry.name.lower(): entry for entry in service.event_log_registry}
             for name, kind in wanted.items():
                 entry = found.get(name)
-                if entry is None or entry.kind != kind:
-                    yield Seen(entry.number if entry else section.number, f"{name} is {entry.kind if entry else 'missing'}")
+                if entry is None:
+                    yield Seen(section.number, f"no {name}")
+                elif entry.kind != kind:
+                    yield Seen(entry.number, f"{name} is {entry.kind}")
 
 
 @note("an event-log section of the function driver", "name it as fourth value of AddService")

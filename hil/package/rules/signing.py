@@ -62,7 +62,7 @@ def catalog_signature(subject: Subject) -> Iterator[Seen]:
         yield Seen(0, subject.signature.text or "not signed", subject.catalog.name)
 
 
-@warning("a time stamp on a signature that is to last", "sign with a time-stamp server: signtool sign /tr ... /td sha256")
+@warning("a time stamp on a signature that is to last", "sign with a time-stamp server (signtool sign /tr)")
 def no_time_stamp(subject: Subject) -> Iterator[Seen]:
     """A release signature outlives its certificate by a time stamp.
 

@@ -184,9 +184,9 @@ def catalog_name(subject: Subject) -> Iterator[Seen]:
     """
     version = subject.inf.section("version")
     for line in version.lines if version else ():
-        if (line.key or "").lower().startswith("catalogfile") and line.value(0):
-            if not re.fullmatch(r"[^\\/:]+\.cat", line.value(0), re.IGNORECASE):
-                yield Seen(line.number, f"{line.key} = {line.value(0)}")
+        named = (line.key or "").lower().startswith("catalogfile") and line.value(0)
+        if named and not re.fullmatch(r"[^\\/:]+\.cat", line.value(0), re.IGNORECASE):
+            yield Seen(line.number, f"{line.key} = {line.value(0)}")
 
 
 @warning("PnpLockdown = 1", "add it to [Version]: applications then cannot change the driver's files")
