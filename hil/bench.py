@@ -154,7 +154,7 @@ class Bench:
     def to_rest(self) -> None:
         """Every instrument in its rest position (outlet on, slot plugged, cable connected), the machine on the network.
 
-        All of it is tried, then what did not come to rest is raised; several as one BenchError. Raises LeaseLost at once.
+        All of it is tried; then what failed is raised, several as one BenchError. Raises LeaseLost at once.
         """
         failed: list[HilError] = []
         for part in (self.instruments_to_rest, self._machine_on):
