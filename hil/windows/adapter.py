@@ -14,6 +14,7 @@ from hil.testbed import model
 from hil.wait import pause, wait_until
 from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics, info_of
 from hil.windows.device import NOT_FOUND, Device, DeviceState, problem_name, state_of
+from hil.windows.features import Features
 from hil.windows.find import find_device
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Adapter:
     def __init__(self, machine: Machine, wanted: model.Adapter, instance_id: str, mac: str = "") -> None:
         self.machine, self.wanted, self.instance_id = machine, wanted, instance_id
         self.device = Device(machine.shell, instance_id)
+        self.features = Features(self)
         self.link_mbps = wanted.link_mbps
         self._mac, self._name = mac, ""
 
