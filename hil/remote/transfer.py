@@ -77,6 +77,40 @@ def download(
             partial.unlink(missing_ok=True)
 
 
+def fetch(session: SshSession, remote: str, local: Path, *, sha256: str, timeout_s: float = 1800.0) -> None:
+    """Fetch a file of the known hash (hexadecimal); one that broke off before goes on where it was.
+
+    What has arrived stays beside ``local`` as ``.part`` until it is whole. Raises BenchError when the file is missing,
+    or when what arrived twice is not what was wanted.
+    """
+    partial = local.with_name(f"{local.name}.part")
+    with _sftp(session, f"fetching {remote}", timeout_s) as sftp:
+        for _ in range(2):
+            try:
+                _append(sftp, sftp_path(remote), partial)
+            except FileNotFoundError as error:
+                raise BenchError(f"the file {remote}", seen="it does not exist", where=session.where) from error
+            if (seen := _digest_of(partial)).lower() == sha256.lower():
+                partial.replace(local)
+                return
+            # another file of this name had begun to arrive, or the file grew since its hash was taken
+            partial.unlink()
+    raise BenchError(
+        f"{remote} with SHA-256 {sha256}", seen=f"what arrived has {seen}", where=session.where,
+        tried="fetching it twice", next_step="see whether something still writes to it",
+    )  # fmt: skip
+
+
+def _append(sftp: paramiko.SFTPClient, remote: str, partial: Path) -> None:
+    """Bring what is missing at the end of ``partial``."""
+    with sftp.open(remote, "rb") as file, partial.open("ab") as local:
+        size = file.stat().st_size or 0
+        file.seek(local.tell())
+        file.prefetch(size)
+        while block := file.read(_BLOCK):
+            local.write(block)
+
+
 def sftp_path(windows: str) -> str:
     """C:\\x\\y as OpenSSH for Windows names it over SFTP: /C:/x/y."""
     return "/" + windows.replace("\\", "/").lstrip("/")

@@ -8,39 +8,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.clock import Deadline
 from hil.errors import UsageError
-from hil.remote import Command, Pipeline
-from hil.remote.transfer import download
+from hil.remote import Command, ConnectionLost, Pipeline
+from hil.remote.transfer import download, fetch
+from hil.windows.bugchecks import in_full
 
 if TYPE_CHECKING:
-    from hil.remote import Result, SshSession
-
-# Names as in Microsoft's debugger/bug-check-*.md
-BUGCHECKS = {
-    0x0A: "IRQL_NOT_LESS_OR_EQUAL", 0x19: "BAD_POOL_HEADER", 0x1E: "KMODE_EXCEPTION_NOT_HANDLED",
-    0x3B: "SYSTEM_SERVICE_EXCEPTION", 0x50: "PAGE_FAULT_IN_NONPAGED_AREA", 0x7C: "BUGCODE_NDIS_DRIVER",
-    0x7E: "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", 0x9F: "DRIVER_POWER_STATE_FAILURE",
-    0xA0: "INTERNAL_POWER_ERROR", 0xC2: "BAD_POOL_CALLER", 0xC4: "DRIVER_VERIFIER_DETECTED_VIOLATION",
-    0xC5: "DRIVER_CORRUPTED_EXPOOL", 0xC9: "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
-    0xCE: "DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", 0xD1: "DRIVER_IRQL_NOT_LESS_OR_EQUAL",
-    0xD5: "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL", 0xD6: "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
-    0xE2: "MANUALLY_INITIATED_CRASH", 0xE6: "DRIVER_VERIFIER_DMA_VIOLATION", 0x101: "CLOCK_WATCHDOG_TIMEOUT",
-    0x10D: "WDF_VIOLATION", 0x124: "WHEA_UNCORRECTABLE_ERROR", 0x133: "DPC_WATCHDOG_VIOLATION",
-    0x139: "KERNEL_SECURITY_CHECK_FAILURE", 0x15E: "BUGCODE_NDIS_DRIVER_LIVE_DUMP",
-}  # fmt: skip
+    from hil.remote import Result
+    from hil.windows.machine import Machine
 
 HEADER_BYTES = 8192
+LIMIT_BYTES = 256 * 2**20
+"""A kernel dump of a large PC has gigabytes: too much for each red test of a night."""
+_FETCH_S = 1800.0
+_TRIES = 5
 LIVE_REPORTS = r"C:\Windows\LiveKernelReports"
 _FOLDERS = [r"C:\Windows\Minidump", LIVE_REPORTS]
 _SIGNATURE = b"PAGEDU64"
 _MACHINES = {0x8664: "amd64", 0xAA64: "arm64"}
 _KINDS = {1: "full", 2: "kernel", 4: "small", 5: "full bitmap", 6: "kernel bitmap"}
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-
-
-def bugcheck_name(code: int) -> str:
-    """``0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL``."""
-    return f"0x{code:X} {BUGCHECKS.get(code, '')}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,7 @@ class DumpHeader:
     uptime: timedelta
 
     def __str__(self) -> str:
-        return f"{bugcheck_name(self.code)} ({', '.join(f'0x{value:X}' for value in self.parameters)})"
+        return in_full(self.code, self.parameters)
 
 
 def parse_header(data: bytes) -> DumpHeader:
@@ -138,13 +126,19 @@ def listed(results: list[Result]) -> frozenset[DumpFile]:
     )
 
 
-def collect(session: SshSession, dump: DumpFile, folder: Path, *, limit_bytes: int) -> CollectedDump:
-    """Bring a dump here; of one above ``limit_bytes`` only the header, named ``....header``."""
+def collect(machine: Machine, dump: DumpFile, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> CollectedDump:
+    """Bring a dump here; of one above ``limit_bytes`` only the header, named ``....header``.
+
+    A transfer that breaks off goes on where it was; what arrived has the hash that Windows tells. Raises BenchError.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = dump.path.rpartition("\\")[2]
     complete = dump.size_bytes <= limit_bytes
-    local = folder / (name if complete else f"{name}.header")
-    download(session, dump.path, local, limit_bytes=None if complete else HEADER_BYTES)
+    local = _unused(folder / (name if complete else f"{name}.header"))
+    if complete:
+        _fetch(machine, dump, local)
+    else:
+        download(machine.ssh, dump.path, local, limit_bytes=HEADER_BYTES)
     with local.open("rb") as file:
         head = file.read(HEADER_BYTES)
     try:
@@ -152,3 +146,25 @@ def collect(session: SshSession, dump: DumpFile, folder: Path, *, limit_bytes: i
     except UsageError:
         header = None
     return CollectedDump(dump.path, local, complete, header)
+
+
+def _fetch(machine: Machine, dump: DumpFile, local: Path) -> None:
+    """Again after a lost connection: a machine that just crashed may well go down once more."""
+    deadline = Deadline(_FETCH_S)
+    for left in reversed(range(_TRIES)):
+        try:
+            asked = Command("Get-FileHash", LiteralPath=dump.path, Algorithm="SHA256")
+            digest = str(machine.shell.run(asked, timeout_s=deadline.remaining_s)[0]["Hash"])
+            return fetch(machine.ssh, dump.path, local, sha256=digest, timeout_s=deadline.remaining_s)
+        except ConnectionLost:
+            if not left or deadline.expired:
+                raise
+            machine.reconnect(min(deadline.remaining_s, machine.settings.boot_timeout_s))
+
+
+def _unused(path: Path) -> Path:
+    """Two crashes in one test both leave a MEMORY.DMP."""
+    number = 1
+    while (found := path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")).exists():
+        number += 1
+    return found

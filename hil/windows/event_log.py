@@ -27,6 +27,7 @@ LOGS = (SYSTEM, PNP_CONFIGURATION, PNP_MANAGEMENT)
 """On by default in Windows 10 and 11, and what a driver's test needs."""
 
 KERNEL_POWER = "Microsoft-Windows-Kernel-Power"
+KERNEL_BOOT = "Microsoft-Windows-Kernel-Boot"
 KERNEL_GENERAL = "Microsoft-Windows-Kernel-General"
 KERNEL_PNP = "Microsoft-Windows-Kernel-PnP"
 NDIS = "Microsoft-Windows-NDIS"

@@ -11,7 +11,7 @@ from ssh_machine import SshMachine
 
 from hil.errors import BenchError, UsageError
 from hil.remote import ConnectionLost, SshSession, download, upload
-from hil.remote.transfer import sftp_path
+from hil.remote.transfer import fetch, sftp_path
 
 
 def test_a_file_goes_there_and_back(session: SshSession, machine: SshMachine, tmp_path: Path) -> None:
@@ -47,6 +47,46 @@ def test_nothing_half_done_is_left(session: SshSession, machine: SshMachine, tmp
         upload(session, local, r"C:\folder\x")
     assert not isinstance(caught.value, ConnectionLost)
     assert [path.name for path in (machine.root / "folder").iterdir()] == ["x"]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest().upper()
+
+
+def test_a_broken_transfer_goes_on_where_it_was(session: SshSession, machine: SshMachine, tmp_path: Path) -> None:
+    """A kernel dump of hundreds of megabytes must not start anew each time a sick machine falls off the network.
+
+    What is there of it is not read again: the beginning here is one that the machine does not even have any more.
+    """
+    whole = os.urandom(3_000_000)
+    (machine.root / "MEMORY.DMP").write_bytes(b"\0" * 1_000_000 + whole[1_000_000:])
+    local = tmp_path / "MEMORY.DMP"
+    local.with_name("MEMORY.DMP.part").write_bytes(whole[:1_000_000])
+    fetch(session, r"C:\MEMORY.DMP", local, sha256=sha256(whole))
+    assert local.read_bytes() == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["MEMORY.DMP"]
+
+
+def test_the_beginning_of_another_file_is_thrown_away(
+    session: SshSession, machine: SshMachine, tmp_path: Path
+) -> None:
+    """Half of yesterday's MEMORY.DMP and half of today's are no dump; the hash finds it, and all is fetched anew."""
+    whole, local = os.urandom(200_000), tmp_path / "MEMORY.DMP"
+    (machine.root / "MEMORY.DMP").write_bytes(whole)
+    for stale in (bytes(50_000), bytes(300_000)):
+        local.with_name("MEMORY.DMP.part").write_bytes(stale)
+        fetch(session, r"C:\MEMORY.DMP", local, sha256=sha256(whole))
+        assert local.read_bytes() == whole
+
+
+def test_a_file_that_is_not_what_was_asked_for(session: SshSession, machine: SshMachine, tmp_path: Path) -> None:
+    """A file that changes while it is read is refused, and nothing of it stays."""
+    (machine.root / "log.txt").write_bytes(b"growing")
+    with pytest.raises(BenchError, match="fetching it twice"):
+        fetch(session, r"C:\log.txt", tmp_path / "log.txt", sha256=sha256(b"other"))
+    with pytest.raises(BenchError, match="does not exist"):
+        fetch(session, r"C:\nothing", tmp_path / "nothing", sha256=sha256(b""))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_files(session: SshSession, tmp_path: Path) -> None:

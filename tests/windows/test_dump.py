@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.errors import UsageError
-from hil.windows.dump import HEADER_BYTES, bugcheck_name, parse_header
+from hil.windows.bugchecks import bugcheck_name
+from hil.windows.dump import HEADER_BYTES, parse_header
 
 CRASHED = datetime(2026, 3, 1, 2, 3, 4, tzinfo=UTC)
 
