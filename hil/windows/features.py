@@ -1,7 +1,7 @@
 """Everything that can be set on a network adapter: advanced properties, features, power management, bindings.
 
-One table says what each family of NetAdapter cmdlets reads and writes; one mechanism works on all of them. Properties and
-enumerations: Microsoft Learn, module NetAdapter and classes ``MSFT_NetAdapter*SettingData``.
+One table says what each family of NetAdapter cmdlets reads and writes; one mechanism works on all of them. Properties
+and enumerations: Microsoft Learn, module NetAdapter and classes ``MSFT_NetAdapter*SettingData``.
 """
 
 from __future__ import annotations
@@ -211,8 +211,8 @@ class Features:
     def set(self, wanted: Mapping[str, Value], *, restart: bool = True) -> Snapshot:
         """Write settings, restart the adapter once (unless told otherwise), and read all of them back.
 
-        An empty text takes an optional property away. Raises UsageError for a key that no feature has, DutError for what
-        is refused, and for what reads back as something else.
+        An empty text takes an optional property away. Raises UsageError for a key that no feature has, DutError for
+        what is refused, and for what reads back as something else.
         """
         self._write(wanted)
         if restart:
