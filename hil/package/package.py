@@ -1,4 +1,7 @@
-"""A driver package on disk: one folder with an INF, its catalog and the files that the INF names."""
+"""A driver package on disk: one folder with an INF, its catalog and the files that the INF names.
+
+This is what runs install and compare with. Whether a package is a good one: :mod:`hil.package.check`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from hil.package import install as installs
 from hil.package import keywords as settings
 from hil.package import models
 from hil.package.catalog import Catalog
+from hil.package.finding import Finding
 from hil.package.inf import Inf
 from hil.package.models import Model, Target
 from hil.package.pe import Pe
@@ -30,15 +34,6 @@ class PackageFile:
     size: int
     sha256: str
     """Upper-case hexadecimal, of the plain bytes."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong with a package; ``where`` is ``file`` or ``file:line``."""
-
-    rule: str
-    where: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -152,9 +147,10 @@ class Package:
         """
         anchors = tuple(roots)
         if self.catalog is None:
-            return (Finding("no-catalog", self.inf.where(self.inf.line_of("Version")), "the INF names no CatalogFile"),)
+            line = self.inf.line_of("Version")
+            return (Finding("no-catalog", self.inf.name, line, "the INF names no CatalogFile"),)
         findings = [
-            Finding("not-in-catalog", str(file.location), f"its hash is not in {Path(self.catalog.name).name}")
+            Finding("not-in-catalog", str(file.location), 0, f"its hash is not in {Path(self.catalog.name).name}")
             for file in self.files
             if file.location != Path(self.catalog.name) and self.catalog.find(file.location.read_bytes()) is None
         ]
@@ -162,7 +158,7 @@ class Package:
             try:
                 verify(self.catalog, anchors, at=at)
             except SignatureRefused as error:
-                findings.append(Finding("signature", self.catalog.name, error.seen))
+                findings.append(Finding("signature", self.catalog.name, 0, error.seen))
         return tuple(findings)
 
     def require_intact(self) -> None:

@@ -184,6 +184,12 @@ class Subject:
         return self.sources_for(replace(self.target, architecture=architecture))
 
     @cached_property
+    def images(self) -> tuple[File, ...]:
+        """Kernel images (.sys) among the source files, that are there."""
+        found = (self.folder.find(source.path) for source in self.sources.values()) if self.folder else ()
+        return tuple(file for file in found if file and file.path.lower().endswith(".sys"))
+
+    @cached_property
     def signature(self) -> Signature:
         """Of the catalog."""
         if self.catalog is None or not self.catalog.signer:

@@ -22,6 +22,9 @@ def entry(fact: dict[str, Any]) -> dict[str, Any]:
     defaults = [default] if isinstance(default, int | str) else list(default.values()) if default else []
     # the documented minimum of *JumboPacket is what the certification script wants at most
     minimum = fact["min"] if isinstance(fact.get("min"), int) and fact["keyword"] != "*JumboPacket" else None
+    # how many queues and processors to start with depends on link speed and MSI-X
+    if fact["keyword"] in ("*NumRSSQueues", "*MaxRssProcessors"):
+        defaults = []
     found = {
         "keyword": fact["keyword"],
         "type": fact["type"],

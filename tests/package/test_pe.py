@@ -25,7 +25,7 @@ def test_facts_of_a_driver():
     """Machine, subsystem, sections, version and checksum of a driver image are read as they were written."""
     pe = Pe.parse(DRIVER, "x.sys")
     assert (pe.machine, pe.subsystem, pe.is_dll) == (MachineType.AMD64, Subsystem.NATIVE, False)
-    assert (pe.sections, pe.file_version, pe.signature_size) == ((".text", ".rsrc"), "2.1.0.7", 0)
+    assert (pe.sections, pe.file_version, pe.signature_size) == ((".text", ".rdata", ".data", ".rsrc"), "2.1.0.7", 0)
     assert pe.checksum == pe.computed_checksum != 0
 
 

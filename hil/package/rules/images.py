@@ -21,10 +21,9 @@ _BOOT_START = 0
 
 
 def _images(subject: Subject) -> Iterator[tuple[File, Pe]]:
-    """Kernel images among the source files."""
-    for source in subject.sources.values():
-        file = subject.folder.find(source.path) if subject.folder else None
-        if file and file.path.lower().endswith(".sys") and file.image:
+    """Kernel images that can be read."""
+    for file in subject.images:
+        if file.image:
             yield file, file.image
 
 
@@ -55,10 +54,7 @@ def damaged_image(subject: Subject) -> Iterator[Seen]:
 
     Source: PE Format.
     """
-    for source in subject.sources.values():
-        file = subject.folder.find(source.path) if subject.folder else None
-        if file is None or not file.path.lower().endswith(".sys"):
-            continue
+    for file in subject.images:
         if file.image is None:
             yield Seen(0, "damaged" if is_pe(file.data) else "no executable image", file.path)
             continue

@@ -27,9 +27,6 @@ _ENUMS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("*LsoV2IPv4", "Large Send Offload V2 (IPv4)", "1", _ON_OFF),
     ("*LsoV2IPv6", "Large Send Offload V2 (IPv6)", "1", _ON_OFF),
     ("*RSS", "Receive Side Scaling", "1", _ON_OFF),
-    ("*NumRssQueues", "Maximum Number of RSS Queues", "4", {
-        "1": "1 Queue", "2": "2 Queues", "4": "4 Queues", "8": "8 Queues",
-    }),
     ("*WakeOnMagicPacket", "Wake on Magic Packet", "1", _ON_OFF),
     ("*WakeOnPattern", "Wake on Pattern Match", "1", _ON_OFF),
     ("*ModernStandbyWoLMagicPacket", "Wake on Magic Packet in Modern Standby", "0", _ON_OFF),
@@ -47,6 +44,7 @@ _INTS = (
     ("*JumboPacket", "Jumbo Packet", 1514, 1514, 9014, 1),
     ("*ReceiveBuffers", "Receive Buffers", 256, 80, 2048, 8),
     ("*TransmitBuffers", "Transmit Buffers", 512, 80, 2048, 8),
+    ("*NumRssQueues", "Maximum Number of RSS Queues", 4, 1, 8, 1),
 )
 
 _HEAD = r"""; {device}, for the virtual bench
