@@ -1,7 +1,7 @@
 """What we ask of Windows, one module per subject."""
 
 from hil.windows.adapter import Adapter
-from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics
+from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics, WakePattern
 from hil.windows.bugchecks import bugcheck_name
 from hil.windows.clock import Boot
 from hil.windows.crash import Crashes, Incident, IncidentKind, Mark
@@ -47,6 +47,7 @@ __all__ = [
     "StoredDriver",
     "Suspension",
     "Wake",
+    "WakePattern",
     "WakeSource",
     "bugcheck_name",
     "parse_header",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
 from hil.errors import DeviceMissing, DutError, LinkLost
 from hil.remote import Command, Pipeline, PowerShellError
 from hil.testbed import model
 from hil.wait import pause, wait_until
-from hil.windows.adapter_info import AdapterInfo, DriverInfo, Statistics, info_of
+from hil.windows.adapter_info import PATTERN_KINDS, AdapterInfo, DriverInfo, Statistics, WakePattern, info_of
 from hil.windows.device import NOT_FOUND, Device, DeviceState, problem_name, state_of
 from hil.windows.features import Features
 from hil.windows.find import find_device
@@ -188,10 +188,17 @@ class Adapter:
         wanted = {name: "Enabled" if on else "Disabled" for name, on in settings.items()}
         self._change("Set-NetAdapterPowerManagement", **wanted, **_no(restart))
 
-    def addresses(self) -> list[str]:
-        """IPv4 addresses with prefix, ``198.18.0.1/24``."""
+    def wake_patterns(self) -> tuple[WakePattern, ...]:
+        """What Windows has set on the adapter to wake by, in its own order."""
+        question = Command("Get-NetAdapterPowerManagement", Name=self.name)
+        found = self.machine.shell.run(question | Command("Select-Object", ExpandProperty="WakePatterns"))
+        kinds = [(int(row["WakePacketType"]), str(row["FriendlyName"])) for row in found if row]
+        return tuple(WakePattern(PATTERN_KINDS.get(kind, f"type {kind}"), name) for kind, name in kinds)
+
+    def addresses(self, family: Literal["IPv4", "IPv6"] = "IPv4") -> list[str]:
+        """With prefix: ``198.18.0.1/24``; of IPv6 also the link-local one."""
         found = self.machine.shell.run(
-            Command("Get-NetIPAddress", InterfaceIndex=self.info().interface_index, AddressFamily="IPv4"), check=False
+            Command("Get-NetIPAddress", InterfaceIndex=self.info().interface_index, AddressFamily=family), check=False
         )
         return [f"{row['IPAddress']}/{int(row['PrefixLength'])}" for row in found]
 
@@ -203,12 +210,20 @@ class Adapter:
         """Give it the testbed's static address; False when it has it. A reinstalled driver comes without it."""
         if self.wanted.address in self.addresses():
             return False
-        address, _, prefix = self.wanted.address.partition("/")
+        self.add_address(self.wanted.address)
+        return True
+
+    def add_address(self, cidr: str) -> None:
+        """Give it one more static address, ``198.18.0.11/24``."""
+        address, _, prefix = cidr.partition("/")
         index = self.info().interface_index
         self.machine.shell.run(
             Command("New-NetIPAddress", InterfaceIndex=index, IPAddress=address, PrefixLength=int(prefix))
         )
-        return True
+
+    def remove_address(self, cidr: str) -> None:
+        address = cidr.partition("/")[0]
+        self.machine.shell.run(Command("Remove-NetIPAddress", IPAddress=address, Confirm=False))
 
     def _rows(self, *, quiet: bool = True) -> Result:
         return self.machine.shell.run(self._adapter_query(), quiet=quiet)

@@ -44,6 +44,20 @@ class Statistics:
 
 
 @dataclass(frozen=True)
+class WakePattern:
+    """One that Windows has set on the adapter (MSFT_NetAdapterPowerManagement_WakePattern)."""
+
+    kind: str
+    """bitmap, magic packet, IPv4 TCP SYN, IPv6 TCP SYN, EAPOL, wildcard"""
+    name: str
+
+
+PATTERN_KINDS = {
+    1: "bitmap", 2: "magic packet", 3: "IPv4 TCP SYN", 4: "IPv6 TCP SYN", 5: "EAPOL", 6: "wildcard",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
 class DriverInfo:
     """The driver that is bound; the image is the one in memory, None when none is loaded."""
 

@@ -21,7 +21,8 @@ from hil.windows.process import RunningProcess
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from hil.windows.power import SleepState, Suspension, Wake
+    from hil.windows.power import SleepState, Suspension
+    from hil.windows.wake import Wake
 
 # well-known SIDs of a token's integrity; names are localized
 _ELEVATED_SIDS = (b"S-1-16-12288", b"S-1-16-16384")
@@ -169,6 +170,10 @@ class Machine:
     def wait_booted(self, *, after: Boot, timeout_s: float | None = None) -> Boot:
         """Until the machine answers from another boot than ``after``."""
         return restart.wait_booted(self, after=after, timeout_s=timeout_s)
+
+    def shut_down(self, *, witness: Callable[[], bool]) -> Boot:
+        """Soft off (S5), proven by ``witness`` (a meter, say); the boot that ended, for :meth:`wait_booted`."""
+        return restart.shut_down(self, witness)
 
     def suspend(self, state: SleepState = "S3", *, wake_after_s: int = 120) -> Suspension:
         """Ask for sleep with wake events kept and a wake timer as guard; comes back before the machine sleeps."""

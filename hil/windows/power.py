@@ -1,39 +1,27 @@
-"""Sleep and wake: driven, proven, and what the machine's own records say of it.
-
-Record fields by position as in reference windows/events.json. Kernel-Power 107 proves the resume, not its time (it
-carries the clock as it was before it was corrected); Power-Troubleshooter 1 has the times and the source of the wake.
-"""
+"""Sleep and wake: driven, and proven by silence, by a witness, and by the machine's own records (hil.windows.wake)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
-from hil.errors import BenchError, DutError, WakeFailed
+from hil.errors import BenchError, DutError, UsageError, WakeFailed
 from hil.remote import Command, ConnectionLost, SshUnreachable
 from hil.wait import pause
 from hil.windows.crash import IncidentKind, incidents
-from hil.windows.event_log import KERNEL_POWER, POWER_TROUBLESHOOTER, SYSTEM, Bookmark, Event
+from hil.windows.event_log import KERNEL_POWER, POWER_TROUBLESHOOTER, SYSTEM, Bookmark
+from hil.windows.wake import STANDBY, Wake, WakeSource, verdict
 
 if TYPE_CHECKING:
     from hil.windows.machine import Machine
 
-SleepState = Literal["S3", "S4"]
+SleepState = Literal["S3", "S4", "S0ix"]
 
-# SYSTEM_POWER_STATE
-_STATES = {2: "S1", 3: "S2", 4: "S3", 5: "S4"}
-_ENTERS, _RESUMED, _ACCOUNT = 42, 107, 1
 _VETOES = (9, 10, 40)
 """Kernel-Power: an application, a service, a driver stopped the transition."""
-# positions in Power-Troubleshooter 1
-_WAKE_TIME, _EFFECTIVE_STATE, _SOURCE_TYPE, _SOURCE_TEXT = 1, 11, 12, 14
-_TIMER_SLACK = timedelta(seconds=1.0)
-"""A timer wakes at its time or a little later; a wake this long before it has another cause."""
-
 _DELAY_MS = 500
 """The machine sleeps this long after the call, so that the pipeline's end still reaches us."""
 _SILENT_S = 0.5
@@ -41,20 +29,6 @@ _SILENT_S = 0.5
 _POLL_S = 0.05
 _ACCOUNT_S = 15.0
 """Power-Troubleshooter 1 follows the resume by about 1.5 s (events.json, sequences); a slow disk is given more."""
-
-
-class WakeSource(StrEnum):
-    """pots:mapWakeSource of Power-Troubleshooter, in groups."""
-
-    DEVICE = "device"
-    TIMER = "timer"
-    BUTTON = "button"
-    UNKNOWN = "unknown"
-
-
-_SOURCES = {
-    1: WakeSource.BUTTON, 2: WakeSource.BUTTON, 5: WakeSource.DEVICE, 6: WakeSource.TIMER, 7: WakeSource.TIMER,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,36 +44,6 @@ class Suspension:
     """The same on the controller's monotonic clock."""
 
 
-@dataclass(frozen=True)
-class Wake:
-    """How a sleep ended, by two witnesses: the source that Windows names, and the time against the guard's."""
-
-    state: str
-    """The state that was really reached (EffectiveState): S3, S4 ..."""
-    source: WakeSource
-    """UNKNOWN when firmware told Windows nothing, or when the two witnesses contradict each other."""
-    source_text: str
-    """Windows' words for it; for a device its name"""
-    before_guard: bool
-    """It woke clearly before the wake timer's time."""
-    latency_s: float
-    """From the call of ``wait_awake`` to the first answer of the machine, controller's clock."""
-    woke: datetime
-    """UTC by the machine's clock."""
-    device_ids: tuple[str, ...] = ()
-    """Instance ids of the devices whose name Windows gave as the source."""
-    events: tuple[Event, ...] = field(default=(), repr=False)
-
-    def by_device(self, instance_id: str) -> bool:
-        """A device woke it, before the timer could, and it is this one."""
-        named = {known.lower() for known in self.device_ids}
-        return self.source is WakeSource.DEVICE and instance_id.lower() in named
-
-    @property
-    def by_timer(self) -> bool:
-        return self.source is WakeSource.TIMER
-
-
 def suspend(machine: Machine, state: SleepState, wake_after_s: int) -> Suspension:
     """Ask for sleep; comes back before the machine sleeps."""
     bookmark = machine.events.mark()
@@ -112,12 +56,19 @@ def suspend(machine: Machine, state: SleepState, wake_after_s: int) -> Suspensio
 def wait_asleep(
     machine: Machine, suspension: Suspension, timeout_s: float, witness: Callable[[], bool] | None = None
 ) -> None:
-    """Until the machine is silent, and the witness agrees. Raises DutError when it stays on, with who objected."""
+    """Until the machine is silent, and the witness agrees. Raises DutError when it stays on, with who objected.
+
+    Modern Standby needs the witness, and goes by it alone: such a machine may answer from its sleep, and a question
+    may end it.
+    """
+    standby = suspension.state == STANDBY
+    if standby and witness is None:
+        raise UsageError("a witness for Modern Standby, such as the meter", seen="none", where=machine.where)
     deadline = Deadline(timeout_s)
     silences = 0
     while not deadline.expired:
         # twice in a row: a busy machine may miss one
-        silences = 0 if machine.ssh.alive(_SILENT_S) else silences + 1
+        silences = silences + 1 if standby or not machine.ssh.alive(_SILENT_S) else 0
         if silences >= 2 and (witness is None or witness()):
             machine.journal.event("observation", "the machine sleeps", after_s=round(deadline.elapsed_s, 3))
             return
@@ -183,7 +134,7 @@ def _read_records(machine: Machine, suspension: Suspension, latency_s: float) ->
         pause(_POLL_S, why="Windows writes its account of the sleep")
     told = [str(event) for event in events if event.provider in (KERNEL_POWER, POWER_TROUBLESHOOTER)]
     raise WakeFailed(
-        "records of a sleep and a resume: Kernel-Power 42 and 107, Power-Troubleshooter 1",
+        "records of a sleep and a resume: Kernel-Power 42 and 107, Power-Troubleshooter 1; or Kernel-Power 506 and 507",
         seen="; ".join(told) or "none of them",
         where=machine.where,
     )
@@ -205,31 +156,3 @@ def ensure_awake(machine: Machine, pending: Suspension | None) -> None:
             tried=f"for {timeout_s:g} s, past the wake timer",
             next_step="press its power button, or cut its mains",
         ) from error
-
-
-def verdict(events: Sequence[Event], *, guard: datetime, latency_s: float) -> Wake | None:
-    """Read the records of one sleep; None when they do not tell of a whole one: 42, 107 and the account."""
-    told = next((event for event in reversed(events) if _is(event, POWER_TROUBLESHOOTER, _ACCOUNT)), None)
-    slept = any(_is(event, KERNEL_POWER, _ENTERS) for event in events)
-    resumed = any(_is(event, KERNEL_POWER, _RESUMED) for event in events)
-    if told is None or not (slept and resumed) or len(told.fields) <= _SOURCE_TEXT:
-        return None
-    woke = told.fields[_WAKE_TIME]
-    woke = woke if isinstance(woke, datetime) else told.time
-    early = woke < guard - _TIMER_SLACK
-    source = _SOURCES.get(told.fields[_SOURCE_TYPE], WakeSource.UNKNOWN)
-    if early is (source is WakeSource.TIMER):  # a timer cannot have been early, anything else must have been
-        source = WakeSource.UNKNOWN
-    return Wake(
-        state=_STATES.get(told.fields[_EFFECTIVE_STATE], str(told.fields[_EFFECTIVE_STATE])),
-        source=source,
-        source_text=str(told.fields[_SOURCE_TEXT]).strip(),
-        before_guard=early,
-        latency_s=latency_s,
-        woke=woke.astimezone(UTC),
-        events=tuple(events),
-    )
-
-
-def _is(event: Event, provider: str, event_id: int) -> bool:
-    return event.provider == provider and event.id == event_id

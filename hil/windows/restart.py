@@ -1,7 +1,8 @@
-"""Restarts, proven: another boot by two clocks, and two good sessions in a row."""
+"""Restarts and shutdowns, proven: another boot by two clocks, and two good sessions in a row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hil.clock import Deadline
@@ -24,16 +25,28 @@ def reboot(machine: Machine, timeout_s: float | None = None) -> Boot:
     """Restart Windows and come back with the new boot. Raises BenchError when it does not return in time."""
     before = machine.boot()
     with machine.journal.span("step", "reboot the machine", timeout_s=timeout_s):
-        # p:4:1 is "Application: Maintenance (Planned)", which User32 1074 then carries
-        machine.tool("shutdown", "/r", "/t", str(_DELAY_S), "/d", "p:4:1", "/c", "hil", ok=(0, _ALREADY_SCHEDULED))
-        wait_until(
-            lambda: not machine.ssh.alive(_SILENT_S),
-            what="Windows to shut down",
-            timeout_s=_DELAY_S + machine.settings.shutdown_timeout_s,
-            where=machine.where,
-            next_step="look at its screen: a program or a driver may hold the shutdown up",
-        )
+        _end(machine, "/r", lambda: not machine.ssh.alive(_SILENT_S))
         return wait_booted(machine, after=before, timeout_s=timeout_s)
+
+
+def shut_down(machine: Machine, witness: Callable[[], bool]) -> Boot:
+    """Soft off (S5), by a full shutdown; the boot that ended. Raises BenchError when ``witness`` sees it go on."""
+    before = machine.boot()
+    with machine.journal.span("step", "shut the machine down"):
+        _end(machine, "/s", lambda: not machine.ssh.alive(_SILENT_S) and witness())
+    return before
+
+
+def _end(machine: Machine, how: str, ended: Callable[[], bool]) -> None:
+    # p:4:1 is "Application: Maintenance (Planned)", which User32 1074 then carries
+    machine.tool("shutdown", how, "/t", str(_DELAY_S), "/d", "p:4:1", "/c", "hil", ok=(0, _ALREADY_SCHEDULED))
+    wait_until(
+        ended,
+        what="Windows to shut down",
+        timeout_s=_DELAY_S + machine.settings.shutdown_timeout_s,
+        where=machine.where,
+        next_step="look at its screen: a program or a driver may hold the shutdown up",
+    )
 
 
 def wait_booted(machine: Machine, *, after: Boot, timeout_s: float | None = None) -> Boot:

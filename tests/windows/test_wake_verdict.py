@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hil.windows.event_log import KERNEL_POWER, POWER_TROUBLESHOOTER, Event
-from hil.windows.power import Wake, WakeSource, verdict
+from hil.windows.wake import Wake, WakeSource, verdict
 
 SLEPT = datetime(2026, 3, 1, 2, 0, 0, tzinfo=UTC)
 GUARD = SLEPT + timedelta(seconds=120)

@@ -36,6 +36,28 @@ namespace Hil
         [DllImport("powrprof.dll")]
         static extern uint CallNtPowerInformation(
             int level, IntPtr input, int inputSize, [Out] byte[] output, int outputSize);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerGetActiveScheme(IntPtr root, out IntPtr scheme);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerSetActiveScheme(IntPtr root, IntPtr scheme);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerReadACValueIndex(
+            IntPtr root, IntPtr scheme, ref Guid subgroup, ref Guid setting, out uint value);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerReadDCValueIndex(
+            IntPtr root, IntPtr scheme, ref Guid subgroup, ref Guid setting, out uint value);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerWriteACValueIndex(
+            IntPtr root, IntPtr scheme, ref Guid subgroup, ref Guid setting, uint value);
+        [DllImport("powrprof.dll")]
+        static extern uint PowerWriteDCValueIndex(
+            IntPtr root, IntPtr scheme, ref Guid subgroup, ref Guid setting, uint value);
+        [DllImport("kernel32.dll")]
+        static extern uint SetThreadExecutionState(uint flags);
+        [DllImport("kernel32.dll")]
+        static extern uint WaitForSingleObject(IntPtr handle, uint milliseconds);
+        [DllImport("kernel32.dll")]
+        static extern IntPtr LocalFree(IntPtr memory);
         [DllImport("kernel32.dll", SetLastError = true)]
         static extern IntPtr CreateWaitableTimerW(IntPtr attributes, bool manualReset, IntPtr name);
         [DllImport("kernel32.dll", SetLastError = true)]
@@ -66,6 +88,8 @@ namespace Hil
         }
 
         static void Check(bool good) { if (!good) throw new Win32Exception(Marshal.GetLastWin32Error()); }
+
+        static void CheckStatus(uint status) { if (status != 0) throw new Win32Exception((int) status); }
 
         static void Enable(string privilege)
         {
@@ -114,9 +138,8 @@ namespace Hil
         }
 
         // The wake timer must live until the machine is awake, so it belongs to the thread that sleeps.
-        public static void SuspendLater(bool hibernate, DateTime wakeUtc, int delayMs)
+        static void Later(DateTime wakeUtc, int delayMs, Action<IntPtr> sleep)
         {
-            Enable("SeShutdownPrivilege");
             IntPtr timer = CreateWaitableTimerW(IntPtr.Zero, true, IntPtr.Zero);
             Check(timer != IntPtr.Zero);
             long due = wakeUtc.ToFileTimeUtc();
@@ -124,11 +147,61 @@ namespace Hil
             Thread sleeper = new Thread(delegate()
             {
                 Thread.Sleep(delayMs);
-                SetSuspendState(hibernate, false, false); // blocks until the machine is awake again
+                sleep(timer);
                 CloseHandle(timer);
             });
             sleeper.IsBackground = true;
             sleeper.Start();
+        }
+
+        public static void SuspendLater(bool hibernate, DateTime wakeUtc, int delayMs)
+        {
+            Enable("SeShutdownPrivilege");
+            // blocks until the machine is awake again
+            Later(wakeUtc, delayMs, delegate(IntPtr timer) { SetSuspendState(hibernate, false, false); });
+        }
+
+        // Modern Standby has no call of its own: it begins when the screen goes dark. So the screen gets one second of
+        // idle time, on mains and on battery, at the desktop and at the lock screen, until it is dark.
+        public static void StandbyLater(DateTime wakeUtc, int delayMs)
+        {
+            const int DarkWithinMs = 5000;
+            const uint Forever = 0xFFFFFFFF, DisplayAndSystemRequired = 0x3;
+            uint[] before = ScreenIdle(new uint[] { 1, 1, 1, 1 });
+            Later(wakeUtc, delayMs, delegate(IntPtr timer)
+            {
+                Thread.Sleep(DarkWithinMs);
+                ScreenIdle(before);
+                WaitForSingleObject(timer, Forever);
+                SetThreadExecutionState(DisplayAndSystemRequired); // the guard: the screen on, the standby over
+            });
+        }
+
+        // Seconds until the screen goes dark (SUB_VIDEO; VIDEOIDLE and VIDEOCONLOCK): sets them, gives the old ones.
+        static uint[] ScreenIdle(uint[] seconds)
+        {
+            Guid video = new Guid("7516b95f-f776-4464-8c53-06167f40cc99");
+            Guid[] settings =
+            {
+                new Guid("3c0bc021-c8a8-4e07-a973-6b14cbcb2b7e"), new Guid("8ec4b3a5-6868-48c2-be75-4f3044be88a7")
+            };
+            IntPtr scheme;
+            CheckStatus(PowerGetActiveScheme(IntPtr.Zero, out scheme));
+            try
+            {
+                uint[] before = new uint[4];
+                for (int i = 0; i < 2; i++)
+                {
+                    Guid setting = settings[i];
+                    CheckStatus(PowerReadACValueIndex(IntPtr.Zero, scheme, ref video, ref setting, out before[i]));
+                    CheckStatus(PowerReadDCValueIndex(IntPtr.Zero, scheme, ref video, ref setting, out before[i + 2]));
+                    CheckStatus(PowerWriteACValueIndex(IntPtr.Zero, scheme, ref video, ref setting, seconds[i]));
+                    CheckStatus(PowerWriteDCValueIndex(IntPtr.Zero, scheme, ref video, ref setting, seconds[i + 2]));
+                }
+                CheckStatus(PowerSetActiveScheme(IntPtr.Zero, scheme));
+                return before;
+            }
+            finally { LocalFree(scheme); }
         }
     }
 }
@@ -156,18 +229,20 @@ function Suspend-HilMachine {
     .SYNOPSIS
     Puts the machine to sleep with wake events kept, and a wake timer as guard.
     .DESCRIPTION
-    Comes back at once, so that the caller can close its pipeline; the machine sleeps DelayMs later.
+    Comes back at once, so that the caller can close its pipeline; the machine sleeps DelayMs later. S0ix is Modern
+    Standby: some seconds later, when nobody touches the machine.
     .OUTPUTS
     State, WakeTimerUtc (DateTime, UTC).
     #>
     [CmdletBinding()]
     param(
-        [Parameter(Mandatory = $true)] [ValidateSet('S3', 'S4')] [string] $State,
+        [Parameter(Mandatory = $true)] [ValidateSet('S3', 'S4', 'S0ix')] [string] $State,
         [Parameter(Mandatory = $true)] [ValidateRange(1, 86400)] [int] $WakeAfterSeconds,
         [ValidateRange(0, 60000)] [int] $DelayMs = 500
     )
     $wake = [DateTime]::UtcNow.AddSeconds($WakeAfterSeconds)
-    [Hil.Native]::SuspendLater($State -eq 'S4', $wake, $DelayMs)
+    if ($State -eq 'S0ix') { [Hil.Native]::StandbyLater($wake, $DelayMs) }
+    else { [Hil.Native]::SuspendLater($State -eq 'S4', $wake, $DelayMs) }
     [pscustomobject]@{ State = $State; WakeTimerUtc = $wake }
 }
 
