@@ -36,15 +36,24 @@ def run_command(arguments: list[str] | None = None) -> int:
 def _app() -> Any:
     import typer
 
-    from hil.cli import check, doctor, faults, instruments, lab, provision, run
+    from hil.cli import bench, check, doctor, faults, instruments, lab, package, provision, run
 
     options: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
-    app, bench = typer.Typer(**options, pretty_exceptions_enable=False), typer.Typer(**options)
+    app = typer.Typer(**options, pretty_exceptions_enable=False)
     app.callback(help="Hardware-in-the-loop tests of Windows NIC drivers.")(lambda: None)
-    bench.callback(help="Virtual benches.")(lambda: None)
-    bench.command()(lab.up)
     app.command(context_settings=run.CONTEXT)(run.run)
-    app.add_typer(bench, name="lab")
+    groups: dict[str, tuple[str, tuple[Any, ...]]] = {
+        "bench": ("Who holds a bench, whether it is in service, the ways back, emergency off.",
+                  (bench.status, bench.release, bench.recover, bench.off)),
+        "lab": ("Virtual benches.", (lab.up,)),
+        "package": ("Driver packages on disk, without a Windows machine.", (package.check, package.rules)),
+    }  # fmt: skip
+    for name, (about, commands) in groups.items():
+        group = typer.Typer(**options)
+        group.callback(help=about)(lambda: None)
+        for command in commands:
+            group.command()(command)
+        app.add_typer(group, name=name)
     for command in (check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments):
         app.command()(command)
     return app

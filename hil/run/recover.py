@@ -12,6 +12,7 @@ from hil.clock import Deadline, utc_now
 from hil.errors import BenchError, DutError, HilError
 from hil.run.rest import rest
 from hil.testbed.lease import LeaseLost
+from hil.testbed.out_of_service import Reason, take_out
 from hil.wait import pause, wait_until
 
 # ACPI firmware cuts the power of a button held for four seconds (power-pnp.md)
@@ -47,6 +48,17 @@ def recover(bench: Bench, *, blind: bool = False) -> datetime | None:
             bench.to_rest()
         mended = _mend_adapter(bench) if bench.connected else None
     return taken_down or mended
+
+
+def recover_or_quarantine(bench: Bench, *, blind: bool = False) -> datetime | None:
+    """As :func:`recover`; a bench that cannot be made fit is out of service from now on."""
+    try:
+        return recover(bench, blind=blind)
+    except LeaseLost:
+        raise
+    except BenchError as error:
+        take_out(bench.testbed, Reason.QUARANTINED, str(error))
+        raise
 
 
 def _climb(bench: Bench) -> datetime | None:

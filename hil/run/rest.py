@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from hil.bench import Bench
@@ -30,14 +31,15 @@ def rest(bench: Bench) -> None:
     if settings is None:
         return
     from hil.remote import PowerShell, SshSession
-    from hil.windows.process import end_programs
 
-    with SshSession(settings.ssh, bench.journal) as session:
+    with closing(SshSession(settings.ssh, bench.journal)) as session:
         session.permit = bench.permit
         with bench.journal.span("step", "the machine on"):
             _wake(bench, session, patient=mains_returned)
         # what the partner ran ended with the connection of whoever started it, or does without its server
         with bench.journal.span("step", "traffic off") as outcome:
+            from hil.windows.process import end_programs
+
             shell = PowerShell(session, settings.shell, bench.journal)
             outcome["ended"] = end_programs(shell)
             shell.close()

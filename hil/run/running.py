@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,13 +19,12 @@ from hil.results.store import ResultWriter, RunFolder
 from hil.run.guard import Guard
 from hil.run.interrupts import Interrupts
 from hil.run.recorder import Recorder
-from hil.run.recover import recover
+from hil.run.recover import recover_or_quarantine
 from hil.run.requirements import needs_bench
 from hil.run.undo import Undo
 from hil.run.watchdog import Watchdog
-from hil.testbed.lease import LeaseLost, lease
+from hil.testbed.lease import lease
 from hil.testbed.model import Packages, Testbed
-from hil.testbed.out_of_service import Reason, take_out
 from hil.testbed.state import state_dir
 
 
@@ -82,19 +80,8 @@ class Running:
         self._guard = Guard(self.bench)
         if held.inherited:
             self.journal.event("observation", f"the bench may not be at rest: {held.inherited}")
-            self._recover(blind=True)
+            recover_or_quarantine(self.bench, blind=True)
         return missing
-
-    def _recover(self, *, blind: bool = False) -> datetime | None:
-        """As :func:`recover`; a bench that cannot be made fit is out of service from now on."""
-        assert self.bench is not None
-        try:
-            return recover(self.bench, blind=blind)
-        except LeaseLost:
-            raise
-        except BenchError as error:
-            take_out(self.testbed, Reason.QUARANTINED, str(error))
-            raise
 
     def _with_packages(self, testbed: Testbed) -> Testbed:
         """The testbed with the packages of the command line in place of its own."""
@@ -116,8 +103,10 @@ class Running:
                 try:
                     provision(self.bench, self.info.facts)
                 except BenchError as error:
+                    if not self.bench.connected:
+                        raise  # it never answered: perhaps the testbed names another one
                     self.journal.event("error", f"the bench is brought back and provisioned again: {error}")
-                    self._recover()
+                    recover_or_quarantine(self.bench, blind=True)
                     provision(self.bench, self.info.facts)
             self._guard.arm()
         except HilError as error:
@@ -177,12 +166,12 @@ class Running:
         current = self.recorder.current
         artifacts = self.folder.artifacts_of(item.nodeid)
         try:
-            taken_down = self._recover() if problem is not None else None
+            taken_down = recover_or_quarantine(self.bench) if problem is not None else None
             try:
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down)
             except BenchError:
                 # it may have answered on its way down
-                again = self._recover()
+                again = recover_or_quarantine(self.bench)
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
         except HilError as error:
             self.latched = error

@@ -120,10 +120,11 @@ def _put_to_rest(request: dict[str, Any]) -> int:
     if held is None:
         return 0  # somebody else has the bench already, or it is there no more
     journal = Journal(Path(request["folder"]) / "watchdog.jsonl")
-    left = ""
+    left = "its watchdog failed, see watchdog.log"
     try:
         with journal.span("step", "put the bench of a dead run to rest"), Bench(testbed, journal, held.check) as bench:
             rest(bench)
+        left = ""
     except HilError as error:
         left = str(error)
     finally:

@@ -82,7 +82,7 @@ class VirtualMachine:
 
     def press_button(self, seconds: float) -> None:
         """Short: switch on, wake, or shut down cleanly. Over 4 s: hard off."""
-        if not self.mains:
+        if not self.mains or not self.bench.faults.button_works(True, seconds=seconds):
             return
         if seconds >= HARD_OFF_S:
             self._lose_power(long_press=True)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DLL_INIT_FAILED = 0xC0000142
+"""Exit code of a program for which there is no memory left in its session (ntstatus.h)."""
 MAX_SESSIONS = 10
 """sshd_config MaxSessions: channels at once on one connection."""
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
@@ -100,6 +102,11 @@ class SshServer:
     def stall(self) -> None:
         self._stalled = True
         self._stop_accepting()
+        for gate in self._gates:
+            gate.freeze()
+
+    def forget(self) -> None:
+        """Somebody in between lost track of the connections that stand: they are silent for good, new ones are not."""
         for gate in self._gates:
             gate.freeze()
 
@@ -232,6 +239,9 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
     def session_started(self) -> None:
         if self._shell is None:
             super().session_started()
+            return
+        if not self._server.faults.shell_starts(True):
+            self._exit(DLL_INIT_FAILED)
             return
         if self._shell.far_end == "powershell":
             self._chan.write(b"#< CLIXML\r\n", asyncssh.EXTENDED_DATA_STDERR)  # -EncodedCommand always says so

@@ -187,6 +187,14 @@ class Fault:
         """Whether the SSH server falls silent (no FIN) after ``command_count`` commands since boot."""
         return stalled
 
+    def shell_starts(self, started: bool) -> bool:
+        """Whether a PowerShell that a client asks for starts."""
+        return started
+
+    def button_works(self, works: bool, *, seconds: float) -> bool:
+        """Whether the machine takes notice of its power button, held for ``seconds`` (true ones)."""
+        return works
+
 
 _HOOKS = tuple(name for name in vars(Fault) if not name.startswith("_") and name not in {"attach", "caught_by"})
 

@@ -1,0 +1,121 @@
+"""The recovery ladder: each rung against a fault that yields to it and to none below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil.bench import Bench
+from hil.errors import BenchError
+from hil.journal import Journal
+from hil.run.provisioning import provision
+from hil.run.recover import recover, recover_or_quarantine
+from hil.testbed.model import Testbed, Virtual
+from hil.testbed.out_of_service import Reason, out_of_service
+from hil.virtual.lab import Lab
+
+FAULTS = "hil.virtual.faults.recovery"
+LADDER = ["reconnect", "restart Windows", "power button held, then pressed", "mains off and on"]
+BOOT_S = 3.0
+"""The virtual machine boots in half a second; each rung waits so long before the next one is tried."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What a recovery did: the rungs with whether they helped, and what the bench said in the end."""
+
+    rungs: dict[str, bool]
+    error: str
+    answers: bool
+
+
+def climbed(folder: Path, fault: str) -> Climb:
+    """Recovery of a bench with this fault, which has just struck."""
+    records: list[dict[str, Any]] = []
+    journal = Journal()
+    journal.listen(records.append)
+    described = Testbed(name=fault.lower(), virtual=Virtual(faults=(f"{FAULTS}:{fault}",)))
+    with Lab(described, folder, journal) as standing, Bench(impatient(standing), journal) as bench:
+        strike(bench)
+        error = ""
+        try:
+            recover_or_quarantine(bench)
+        except BenchError as seen:
+            error = str(seen)
+            note = out_of_service(standing)
+            assert note is not None and note.reason is Reason.QUARANTINED and note.cause == error
+        answers = bench.machine_as_it_is.ssh.alive()
+    ends = [one for one in records if one["what"].startswith("recovery: ") and one["phase"] == "end"]
+    return Climb({one["what"].removeprefix("recovery: "): one["helped"] for one in ends}, error, answers)
+
+
+def impatient(testbed: Testbed) -> Testbed:
+    assert testbed.machine is not None
+    machine = testbed.machine.model_copy(update={"boot_timeout_s": BOOT_S, "shutdown_timeout_s": BOOT_S})
+    return testbed.model_copy(update={"machine": machine})
+
+
+def strike(bench: Bench) -> None:
+    """Work with the machine until the fault takes it away."""
+    for _ in range(40):
+        if not bench.machine.ssh.alive(0.3):
+            return
+        bench.machine.ssh.run(["hostname"])
+    raise AssertionError("the fault did not strike")
+
+
+CASES = {
+    "ConnectionForgotten": LADDER[:1],
+    "PowerShellDies": LADDER[:2],
+    "WindowsHangs": [LADDER[0], LADDER[2]],
+    "HangsWithItsButton": [LADDER[0], LADDER[2], LADDER[3]],
+}
+
+
+@pytest.fixture(scope="module")
+def climbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Climb]]:
+    """All at once: what takes long is waiting."""
+    folder = tmp_path_factory.mktemp("climbs")
+    names = [*CASES, "NeverBootsAgain"]
+    with ThreadPoolExecutor() as pool:
+        yield dict(zip(names, pool.map(lambda name: climbed(folder, name), names), strict=True))
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_each_rung(fault: str, climbs: dict[str, Climb]) -> None:
+    """The ladder is climbed from mild to harsh, and no further than needed: the last rung tried is the one that helps.
+
+    A night must not end at the first hang, and mains must not be cut where a new connection would do.
+    """
+    climb = climbs[fault]
+    assert list(climb.rungs) == CASES[fault]
+    assert [*climb.rungs.values()] == [False] * (len(CASES[fault]) - 1) + [True]
+    assert (climb.answers, climb.error) == (True, "")
+
+
+def test_nothing_helps(climbs: dict[str, Climb]) -> None:
+    """A machine that nothing brings back is told with all that was tried, each with its budget, and is quarantined."""
+    climb = climbs["NeverBootsAgain"]
+    assert not any(climb.rungs.values())
+    assert not climb.answers
+    for rung, budget_s in {"reconnect": 3, LADDER[2]: 9, LADDER[3]: 13}.items():
+        assert f"{rung} (up to {budget_s} s)" in climb.error
+
+
+def test_an_adapter_that_is_dead_until_a_restart(tmp_path: Path) -> None:
+    """A NIC that fails to start after a removal (code 10) is brought back by restarting Windows, for the next test."""
+    described = Testbed(name="dead", virtual=Virtual(faults=("hil.virtual.faults.driver:StaysDeadAfterPlug",)))
+    with Lab(described, tmp_path, Journal()) as standing, Bench(standing, Journal()) as bench:
+        provision(bench, {})
+        bench.slot.pull()
+        bench.adapter.wait_absent()
+        bench.slot.plug()
+        bench.adapter.wait_present()
+        assert bench.adapter.problem() == 10
+        assert recover(bench) is not None
+        assert bench.adapter.problem() == 0
