@@ -2,7 +2,8 @@
 
 A record is one JSON object a line: ``t_s`` (monotonic seconds since the journal opened), ``utc``, ``kind``, ``what``,
 ``phase`` (``point``, ``start`` or ``end``), ``id`` and ``parent`` of the span, ``test`` (node id) and free fields.
-Kinds in use: run, test, step, command (to Windows), instrument, traffic, observation, wait, undo, error.
+Kinds in use: run, test, step, command (to Windows), instrument, traffic, capture, observation, wait, undo, error; and
+what :mod:`hil.run.sampler` saw beside the test: sample, event (of Windows).
 """
 
 from __future__ import annotations
@@ -85,6 +86,15 @@ class Journal:
             stack.pop()
             self._write("end", kind, what, span_id, {**outcome, "duration_s": round(now_s() - started_s, 6)})
 
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """What this thread does inside leaves no records: readings for a sample, which is a record itself."""
+        before, self._local.silent = getattr(self._local, "silent", False), True
+        try:
+            yield
+        finally:
+            self._local.silent = before
+
     def close(self) -> None:
         with self._lock:
             if self._file is not None:
@@ -98,6 +108,8 @@ class Journal:
         return stack
 
     def _write(self, phase: str, kind: str, what: str, record_id: int, fields: Record) -> None:
+        if getattr(self._local, "silent", False):
+            return
         stack = self._stack()
         record: Record = {
             "t_s": round(now_s() - self._started_s, 6), "utc": utc_now().isoformat(), "phase": phase, "kind": kind,

@@ -222,6 +222,11 @@ class Machine:
         """Sleep states that firmware and Windows offer: S3, S4, S0ix ..."""
         return tuple(map(str, self.shell.run(Command("Get-HilPower"))[0]["States"]))
 
+    @property
+    def answers(self) -> bool:
+        """Connected as far as anybody knows, and no sleep is under way that a question could disturb."""
+        return self.ssh.connected and self._suspension is None
+
     def _measure_clock(self) -> None:
         try:
             reading = read_clock(self.shell, samples=_CLOCK_SAMPLES)

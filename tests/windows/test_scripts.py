@@ -15,7 +15,10 @@ from tree_sitter import Language, Node, Parser
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "hil/windows/module/Hil.psm1"
 PREPARE = ROOT / "docs/prepare-machine.ps1"
-EXPORTED = {"Get-HilClock", "Suspend-HilMachine", "Get-HilLoadedImage", "Get-HilResourceUsage", "Get-HilPower"}
+EXPORTED = {
+    "Get-HilClock", "Suspend-HilMachine", "Get-HilLoadedImage", "Get-HilResourceUsage", "Get-HilProcessorTime",
+    "Get-HilPower",
+}  # fmt: skip
 
 # learn.microsoft.com, "Differences between Windows PowerShell 5.1 and PowerShell 7.x", and the cmdlets' own pages
 NEWER_PARAMETERS = {

@@ -20,6 +20,7 @@ from hil.virtual.windows.files import Files
 from hil.virtual.windows.inventory import BALANCED, POWER_KEY, furnish
 from hil.virtual.windows.memory import Memory
 from hil.virtual.windows.network import Network
+from hil.virtual.windows.processors import Processors
 from hil.virtual.windows.registry import Registry
 from hil.virtual.windows.services import Services
 from hil.virtual.windows.trust import Certificates
@@ -72,6 +73,7 @@ class Windows:
         self.services = Services(self.registry)
         self.events = EventLog(self.build, self.now)
         self.memory, self.network = Memory(), Network()
+        self.processors = Processors(self._link_load)
         self.crash_control = CrashControl(self)
         self.devices = Devices(self)
         self.boot_options = BootOptions(self)
@@ -83,6 +85,11 @@ class Windows:
     def now(self) -> datetime:
         """The machine's clock, UTC: the host's plus a small offset."""
         return utc_now() + self.clock_offset
+
+    def _link_load(self) -> float:
+        """Share of both directions of the wire in use now."""
+        nic = self.bench.nic
+        return min(1.0, nic.load_mbps() / (2 * nic.link_mbps)) if nic else 0.0
 
     def at_boot(self, action: Callable[[], None]) -> None:
         """Run ``action`` early in every boot (not on resume): pending boot options, verifier settings, reboots owed."""
@@ -99,6 +106,7 @@ class Windows:
         self.last_boot = self.now()
         self.after_dirty_shutdown = dirty is not None and not first
         self.memory.booted()
+        self.processors.booted()
         self.network.booted()
         self.sleep_count = 0
         self.last_wake = None

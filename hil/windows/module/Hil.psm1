@@ -52,6 +52,8 @@ namespace Hil
         [DllImport("powrprof.dll")]
         static extern uint PowerWriteDCValueIndex(
             IntPtr root, IntPtr scheme, ref Guid subgroup, ref Guid setting, uint value);
+        [DllImport("kernel32.dll", SetLastError = true)]
+        static extern bool GetSystemTimes(out long idle, out long kernelAndIdle, out long user);
         [DllImport("kernel32.dll")]
         static extern uint SetThreadExecutionState(uint flags);
         [DllImport("kernel32.dll")]
@@ -126,6 +128,13 @@ namespace Hil
             PerformanceInformation information;
             Check(GetPerformanceInfo(out information, Marshal.SizeOf(typeof(PerformanceInformation))));
             return information;
+        }
+
+        public static long[] ProcessorTimes()
+        {
+            long idle, kernelAndIdle, user;
+            Check(GetSystemTimes(out idle, out kernelAndIdle, out user));
+            return new long[] { idle, kernelAndIdle + user };
         }
 
         public static byte[] PowerCapabilities()
@@ -286,6 +295,19 @@ function Get-HilResourceUsage {
         HandleCount       = $now.HandleCount
         ProcessCount      = $now.ProcessCount
     }
+}
+
+function Get-HilProcessorTime {
+    <#
+    .SYNOPSIS
+    How long the processors were idle, of how long in all, since the machine started; the load is in two readings.
+    .OUTPUTS
+    IdleTicks, TotalTicks (Int64, of 100 ns, summed over the processors).
+    #>
+    [CmdletBinding()]
+    param()
+    $times = [Hil.Native]::ProcessorTimes()
+    [pscustomobject]@{ IdleTicks = $times[0]; TotalTicks = $times[1] }
 }
 
 function Get-HilPower {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from psrpcore.types import PSInt, PSUInt64
+from psrpcore.types import PSInt, PSInt64, PSUInt64
 
 from hil.virtual.powershell import Call, CmdletError, Module, Param, PSRecord
 from hil.virtual.windows.cmdlets.core import CUSTOM_OBJECT
@@ -66,6 +66,12 @@ def get_resource_usage(call: Call) -> Iterator[PSRecord]:
             "HandleCount": PSInt(memory.handles()), "ProcessCount": PSInt(memory.processes()),
         },
     )  # fmt: skip
+
+
+@cmdlets.cmdlet("Get-HilProcessorTime")
+def get_processor_time(call: Call) -> Iterator[PSRecord]:
+    idle, total = call.host.processors.ticks()
+    yield PSRecord(CUSTOM_OBJECT, {"IdleTicks": PSInt64(idle), "TotalTicks": PSInt64(total)})
 
 
 @cmdlets.cmdlet("Get-HilPower")
