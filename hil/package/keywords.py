@@ -57,6 +57,33 @@ class Keyword:
         high = self.maximum if self.maximum is not None else number
         return low <= number <= high and not (self.step and (number - low) % self.step)
 
+    def boundary_values(self) -> tuple[str, ...]:
+        """What a test writes: each choice of an enum; of a number both ends, their neighbours and the default.
+
+        Nothing of an edit: what its text may be, only the driver knows.
+        """
+        if self.kind == "enum":
+            return tuple(dict(self.choices))
+        if self.kind == "edit" or self.minimum is None or self.maximum is None:
+            return ()
+        step = self.step or 1
+        ends = (self.minimum, self.minimum + step, self.maximum - step, self.maximum)
+        return tuple(dict.fromkeys(value for value in (*map(self._text, ends), self.default) if self.accepts(value)))
+
+    def values_outside(self) -> tuple[str, ...]:
+        """What must be refused: beyond both ends, between two steps, no number, and no choice of an enum."""
+        if self.kind == "edit":
+            return ()
+        numbers = [int(value) for value, _ in self.choices if value.isdecimal()]
+        low, high = (self.minimum, self.maximum) if self.kind != "enum" else (None, max(numbers, default=0))
+        beyond = [low - (self.step or 1)] if low else []
+        beyond += [high + (self.step or 1)] if high is not None else []
+        beyond += [low + 1] if low is not None and (self.step or 1) > 1 else []
+        return tuple(value for value in (*map(self._text, beyond), "many") if not self.accepts(value))
+
+    def _text(self, number: int) -> str:
+        return f"{number:x}" if self.base == 16 else str(number)
+
 
 def read(registry: Iterable[AddReg]) -> tuple[Keyword, ...]:
     r"""Keywords of the ``HKR,Ndi\params`` entries, in the order of the INF."""

@@ -29,7 +29,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 def activate(config: pytest.Config) -> None:
     """Load the testbed and register the plug-ins of a run. Raises pytest.UsageError."""
-    from hil.run import fixtures
+    from hil.run import compare, fixtures
 
     try:
         _one_process(config)
@@ -40,7 +40,7 @@ def activate(config: pytest.Config) -> None:
     progress = Progress(config, testbed.name)
     session = config.stash[SESSION] = Session(config, testbed, progress)
     config.add_cleanup(session.leave)
-    for plugin in (fixtures, TestTimer(config), session, Gate(session), progress):
+    for plugin in (compare, fixtures, TestTimer(config), session, Gate(session), progress):
         config.pluginmanager.register(plugin)
     # a warning of some library is no verdict on a driver
     config.known_args_namespace.pythonwarnings = ["default", *(config.known_args_namespace.pythonwarnings or [])]

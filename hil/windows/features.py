@@ -238,8 +238,16 @@ class Features:
     @staticmethod
     def keyword(key: str) -> str:
         """The standardized keyword behind a property such as ``rss.Enabled``; empty when there is none."""
-        feature, _, name = key.partition(".")
-        return next((one.properties.get(name, "") for one in FEATURES if one.name and one.name == feature), "")
+        return next((one.properties.get(key.partition(".")[2], "") for one in FEATURES if one.owns(key)), "")
+
+    @staticmethod
+    def registry_value(key: str, value: Value) -> str:
+        """What the keyword behind a property holds when the property has this value."""
+        feature = next(one for one in FEATURES if one.owns(key))
+        if feature is POWER:
+            return str(int(value == "Enabled"))
+        labels = feature.labels.get(key.partition(".")[2], ())
+        return str(labels.index(value) if value in labels else int(value))
 
     def _ask(self) -> list[Result]:
         name = self._adapter.name

@@ -1,0 +1,194 @@
+"""Settings: every property and every feature of the adapter is kept as it was set, and changed by nothing else."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from hil.errors import DutError
+
+NOT_FOR_EVERY_LINK = ("*speedduplex",)
+"""A partner need not run at each speed that the adapter can: those values are written, but the link is left alone."""
+HARMLESS_BINDINGS = ("binding.ms_lltdio", "binding.ms_rspndr")
+"""Link-layer topology discovery: a bench does without it."""
+
+
+@pytest.fixture
+def before(driver, adapter, undo):
+    """All settings as they are now, and will be again after the test."""
+    snapshot = adapter.features.snapshot()
+    undo(adapter.features.restore, snapshot)
+    return snapshot
+
+
+@pytest.fixture
+def keywords(package):
+    """The properties that the INF offers with more than one value to try."""
+    offered = [keyword for keyword in package.keywords if len(keyword.boundary_values()) > 1]
+    assert offered, "the INF offers no property with known values"
+    return offered
+
+
+@pytest.fixture
+def tune(adapter, keywords):
+    """``tune()``: each property off its default, one binding turned; returns all settings as they then are."""
+
+    def turn():
+        now = adapter.features.snapshot()
+        wanted = {
+            keyword.name: next(value for value in keyword.boundary_values() if value != keyword.default)
+            for keyword in keywords
+            if keyword.name.lower() not in NOT_FOR_EVERY_LINK
+        }
+        wanted |= {key: not now[key] for key in HARMLESS_BINDINGS if key in now}
+        return adapter.features.set(wanted)
+
+    return turn
+
+
+def test_every_value_is_kept(before, adapter, keywords):
+    """Each property takes each value that its INF offers, reads back as written, and changes no other property.
+
+    What an administrator sets and finds unset, or finds somewhere else, is a day of searching.
+    """
+    settings, wrong = before.properties(), []
+    for keyword in keywords:
+        for value in keyword.boundary_values():
+            try:
+                adapter.set(keyword.name, value, restart=False)
+            except DutError as refusal:
+                wrong.append(f"{keyword.name} = {value}: {refusal.seen}")
+                continue
+            seen = adapter.settings()
+            differs = {name: text for name, text in seen.items() if text != {**settings, keyword.name: value}[name]}
+            wrong += [f"{keyword.name} = {value}: {name} reads {text}" for name, text in differs.items()]
+        adapter.set(keyword.name, settings[keyword.name], restart=False)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_values_outside_are_refused(before, adapter, keywords):
+    """A value beyond the INF's range, between its steps or not among its choices is refused; the old one stays.
+
+    A ring of a million buffers that is taken here is a machine that does not boot there.
+    """
+    settings = before.properties()
+    outside = [(keyword.name, value) for keyword in keywords for value in keyword.values_outside()]
+    assert outside
+    taken = []
+    for name, value in outside:
+        try:
+            adapter.set(name, value, restart=False)
+        except DutError:
+            continue
+        taken.append(f"{name} = {value} (reads {adapter.settings()[name]})")
+        adapter.set(name, settings[name], restart=False)
+    assert not taken, "\n".join(taken)
+    assert adapter.settings() == settings
+
+
+def test_driver_starts_with_every_value(before, adapter, keywords):
+    """The device starts and its link comes up with each value of each property, at the ends of every range too.
+
+    A driver that was only ever started with its defaults fails at the first customer who tunes it.
+    """
+    columns = [
+        [(keyword.name, value) for value in keyword.boundary_values()]
+        for keyword in keywords
+        if keyword.name.lower() not in NOT_FOR_EVERY_LINK
+    ]
+    # one restart for the first value of all properties, one for the second ...
+    for row in itertools.zip_longest(*columns):
+        adapter.features.set(dict(cell for cell in row if cell is not None))
+        assert adapter.problem() == 0, row
+
+
+def test_defaults_are_those_of_the_inf(before, adapter, keywords, tune):
+    """Restoring the defaults gives each property the value that the INF names as its default.
+
+    It is the last thing a help desk tries before it replaces the card.
+    """
+    tune()
+    adapter.reset()
+    adapter.wait_up()
+    settings = adapter.settings()
+    wrong = [
+        f"{keyword.name} is {settings[keyword.name]}, the INF says {keyword.default}"
+        for keyword in keywords
+        if settings[keyword.name] != keyword.default
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_features_follow(before, adapter, keywords):
+    """Each feature (RSS, checksums, LSO, power management ...) can be turned, and its keyword says the same as Windows.
+
+    Two places that disagree about one setting: scripts read the one, the driver obeys the other.
+    """
+    offered = {keyword.name.lower(): keyword for keyword in keywords}
+    turned = {}
+    for key, value in before.items():
+        keyword = offered.get(adapter.features.keyword(key).lower())
+        if isinstance(value, bool) and keyword:
+            turned[key] = not value
+        elif key.startswith(("checksum.", "power.")) and keyword:
+            turned[key] = "Disabled" if value != "Disabled" else "RxTxEnabled" if key[0] == "c" else "Enabled"
+    assert turned, "the adapter has none of the features"
+    seen = adapter.features.set(turned)
+    named = {name.lower(): text for name, text in seen.properties().items()}
+    behind = {key: named[adapter.features.keyword(key).lower()] for key in turned}
+    assert behind == {key: adapter.features.registry_value(key, value) for key, value in turned.items()}
+
+
+def test_settings_survive_restart(before, tune, adapter):
+    """A restart of the device keeps every setting, each moved off its default.
+
+    Windows restarts the device at each change of a setting: one must not undo another.
+    """
+    tuned = tune()
+    adapter.restart()
+    adapter.wait_up()
+    assert adapter.features.snapshot() == tuned
+
+
+def test_settings_survive_reboot(before, tune, adapter, machine, expect):
+    """A restart of Windows keeps every setting.
+
+    What was tuned in the maintenance window must still be tuned on Monday.
+    """
+    tuned = tune()
+    expect("reboot")
+    machine.reboot()
+    adapter.wait_up()
+    assert adapter.features.snapshot() == tuned
+
+
+def test_settings_survive_sleep(before, tune, adapter, machine, undo, limits):
+    """S3 keeps every setting.
+
+    A laptop sleeps ten times a day; a setting that lasts until the first lid is none.
+    """
+    tuned = tune()
+    suspension = machine.suspend("S3", wake_after_s=limits.wake_guard_s)
+    undo(machine.ensure_awake)
+    machine.wait_asleep()
+    machine.wait_awake(suspension)
+    adapter.wait_up()
+    assert adapter.features.snapshot() == tuned
+
+
+@pytest.mark.requires("previous_package")
+def test_settings_survive_upgrade(driver, tune, adapter, store, package, previous_package, undo):
+    """An upgrade of the driver keeps every setting that the previous release had too, and every binding.
+
+    Administrators tune once and roll out updates for years.
+    """
+    undo(store.restore, package)
+    store.remove_all(package)
+    store.add(previous_package)
+    adapter.wait_up()
+    tuned = tune()
+    store.add(package)
+    adapter.wait_up()
+    upgraded = adapter.features.snapshot()
+    assert {key: upgraded.get(key) for key in tuned} == dict(tuned)
