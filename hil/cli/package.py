@@ -94,7 +94,7 @@ def _show(report: Report, everything: bool) -> None:
     from rich.text import Text
 
     console = Console(soft_wrap=False)
-    counts = Counter(finding.severity for finding in report.findings)
+    counts = Counter(str(finding.severity) for finding in report.findings)
     console.print(Text(f"{report.inf}: {_identity(report)}", style="bold"))
     if report.findings:
         table = Table("severity", "where", "rule", "seen", "wanted, and what to do", pad_edge=False)

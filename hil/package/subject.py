@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -197,17 +198,20 @@ class Subject:
         now = datetime.combine(self.today, time(), UTC)
         return judge(self.catalog.data, self.catalog.name, self.trusted, now)
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog | None:
         """The first catalog that the INF names and that is there and readable."""
+        return next(iter(self.catalogs.values()), None)
+
+    @cached_property
+    def catalogs(self) -> dict[str, Catalog]:
+        """Catalogs that are there and readable, by the name in the INF; one for each architecture, or for all."""
+        found: dict[str, Catalog] = {}
         for name in self.catalog_names:
             file = self.folder.find(name) if self.folder else None
-            try:
-                if file:
-                    return Catalog.parse(file.data, file.path)
-            except UsageError:
-                continue
-        return None
+            with suppress(UsageError):  # catalog_damaged tells of it
+                found |= {name: Catalog.parse(file.data, file.path)} if file else {}
+        return found
 
     @cached_property
     def catalog_names(self) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def looks_like_ndis5(subject: Subject) -> Iterator[Seen]:
         missing = _missing_media(variant)
         if missing and not _is_ndis6(variant, missing):
             yield Seen(variant.install.number, f"[{variant.install.section}] has no standardized keyword")
+            return  # once says enough
 
 
 def _missing_media(variant: Variant) -> list[str]:

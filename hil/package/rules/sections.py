@@ -19,6 +19,8 @@ _SYSTEM = re.compile(
     r"(classinstall32|defaultinstall|defaultuninstall|deviceinstall32|interfaceinstall32)(\..+)?|signatureattributes.*|"
     r"optional ?components|.*\.(security|factdef|logconfigoverride|wdf|winsock|remove(\..+)?)|beginqs.*)"
 )
+_DECORATION = re.compile(rf"(\.nt(x86|amd64|arm64|arm|ia64)?[\d.x]*)?(\.({'|'.join(_PARTS)}|com|wmi))?$")
+"""What stands behind the name that a model or [Manufacturer] gives: ``.NTamd64.Services``."""
 _FIELD_LIMIT = 4095
 
 
@@ -116,17 +118,9 @@ def unused_section(subject: Subject) -> Iterator[Seen]:
     mentioned = {value.lower() for section in subject.inf.sections.values() for line in section.lines
                  for value in (line.key or "", *line.values)}  # fmt: skip
     for key, section in subject.inf.sections.items():
-        if not (_SYSTEM.fullmatch(key) or key in mentioned or _stem_mentioned(key, mentioned)):
+        used = _SYSTEM.fullmatch(key) or key in mentioned or _DECORATION.sub("", key) in mentioned
+        if not used and "$arch$" not in key:
             yield Seen(section.number, f"[{section.name}]")
-
-
-def _stem_mentioned(key: str, mentioned: set[str]) -> bool:
-    """Whether the name without decorations and parts (``.NTamd64.Services``) is referred to."""
-    while "." in key:
-        key = key.rpartition(".")[0]
-        if key in mentioned:
-            return True
-    return False
 
 
 @error("Needs of a section with the same ending", "in [x.Services] need a section [y.Services]")

@@ -15,14 +15,15 @@ from hil.package.signed import PARSE_ERRORS, Signed, embedded, image_digest
 from hil.package.subject import File, Subject
 
 
-def _covered(subject: Subject) -> Iterator[File]:
-    """The INF and its source files: what a catalog must vouch for."""
-    if subject.folder is None:
-        return
-    for path in (PurePosixPath(subject.inf.name).name, *(source.path for source in subject.sources.values())):
-        file = subject.folder.find(path)
-        if file:
-            yield file
+def _covered(subject: Subject) -> Iterator[tuple[Catalog, File]]:
+    """Each catalog with the INF and the source files of its architectures: what it must vouch for."""
+    for architecture in subject.architectures if subject.folder else ():
+        catalog = subject.catalogs.get(subject.inf.catalog_file(architecture))
+        sources = subject.sources_for_architecture(architecture)
+        for path in (PurePosixPath(subject.inf.name).name, *(source.path for source in sources)):
+            file = subject.folder.find(path) if subject.folder else None
+            if file and catalog:
+                yield catalog, file
 
 
 @error("a catalog that can be read", "make it again with Inf2Cat")
@@ -46,10 +47,12 @@ def not_in_catalog(subject: Subject) -> Iterator[Seen]:
 
     Source: Catalog Files and Digital Signatures.
     """
-    if subject.catalog:
-        for file in _covered(subject):
-            if subject.catalog.find(file.data) is None:
-                yield Seen(0, f"its hash is not in {subject.catalog.name}", file.path)
+    for catalog, file in _covered(subject):
+        if catalog.find(file.data) is None:
+            as_text = file.data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            changed = not is_pe(file.data) and catalog.find(as_text) is not None
+            hint = ", but would be with CR LF: version control changed its line ends" if changed else ""
+            yield Seen(0, f"its hash is not in {catalog.name}{hint}", file.path)
 
 
 @error("a signed catalog whose signature holds", "sign it again")
@@ -90,8 +93,8 @@ def embedded_signature(subject: Subject) -> Iterator[Seen]:
 
     Source: Windows Authenticode Portable Executable Signature Format.
     """
-    for file in _covered(subject):
-        if not is_pe(file.data) or file.image is None:
+    for file in subject.images:
+        if file.image is None:
             continue
         try:
             for data in embedded(file.image, file.data):
