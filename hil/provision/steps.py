@@ -9,6 +9,7 @@ from pathlib import Path
 from hil.errors import UsageError
 from hil.provision.network import ManagementMetric, ManagementRoute, TestAddress
 from hil.provision.step import Place, State, Step
+from hil.provision.verification import DriverVerifier
 from hil.remote import Command
 from hil.testbed.model import Testbed
 from hil.windows import tools, trust
@@ -191,7 +192,7 @@ KINDS: dict[str, type[Step]] = {
     step.kind: step
     for step in (
         PowerPlan, PausedService, RegistryNumber, CrashDumpKind, Tool, Certificate, TestSigning, ManagementRoute,
-        ManagementMetric, TestAddress,
+        ManagementMetric, TestAddress, DriverVerifier,
     )
 }  # fmt: skip
 

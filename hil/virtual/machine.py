@@ -205,15 +205,19 @@ class VirtualMachine:
 
     def bugcheck(self, code: int, parameters: tuple[int, int, int, int]) -> None:
         """Stop with a bugcheck; dump and automatic restart as CrashControl says."""
-        if self.power not in (Power.ON, Power.ASLEEP, Power.STANDBY):
+        if self.power not in (Power.BOOTING, Power.ON, Power.ASLEEP, Power.STANDBY):
             return
         windows = self.bench.windows
+        end = self.bench.faults.bugcheck_ends("dump")
+        if end == "hang":
+            self.hang()
+            return
         up_s = (windows.now() - windows.last_boot).total_seconds()
         bugcheck = Bugcheck(code, parameters, windows.now(), up_s)
         self._stop_everything()
-        self._dirty = Dirty(bugcheck)
+        self._dirty = Dirty(bugcheck if end != "reset" else None)
         self._become(Power.BUGCHECKED)
-        self._go(self._crash(bugcheck))
+        self._go(self._crash(bugcheck, end))
 
     def hang(self) -> None:
         """Stop answering without a bugcheck, until power is cut."""
@@ -232,6 +236,8 @@ class VirtualMachine:
         windows.kernel_starts(dirty, first=first)
         await async_pause(scale(seconds * (1 - FIRMWARE_SHARE)))
         await windows.services_start()
+        if self._dirty:
+            return  # a driver brought it down before it was up
         self._become(Power.ON)
         if self.bench.ssh and not first:
             self.bench.ssh.reset()
@@ -316,11 +322,12 @@ class VirtualMachine:
             await async_pause(bench.scale(TROUBLESHOOTER_S))
             report.returned(windows, sleep, woken, source, int(seconds * 1000))
 
-    async def _crash(self, bugcheck: Bugcheck) -> None:
+    async def _crash(self, bugcheck: Bugcheck, end: str) -> None:
         crash_control = self.bench.windows.crash_control
         await async_pause(self.bench.scale(DUMP_S))
-        crash_control.keep(bugcheck)
-        if crash_control.restarts:
+        if end != "reset":
+            crash_control.keep(bugcheck)
+        if crash_control.restarts and end != "stay":
             self.bench.windows.power_lost()
             if self.bench.nic:
                 self.bench.nic.kill_all()

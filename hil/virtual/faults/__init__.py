@@ -18,6 +18,7 @@ from hil.errors import UsageError
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
     from hil.virtual.windows.power_events import WakeSource
+    from hil.virtual.windows.verifier import Settings
     from hil.virtual.windows.wake import Pattern
 
 Crash = tuple[int, tuple[int, int, int, int]]
@@ -172,6 +173,42 @@ class Fault:
     def sleeps(self, asleep: bool, *, state: str) -> bool:
         """Whether Windows really reaches S3, S4 or S0ix."""
         return asleep
+
+    # Driver Verifier and crashes
+
+    def verifier_boots(self, settings: Settings) -> Settings:
+        """What of Driver Verifier's settings a boot really makes active."""
+        return settings
+
+    def verifier_resets(self, reset: bool) -> bool:
+        """Whether verifier /reset, which says that it did, really clears the settings."""
+        return reset
+
+    def broken_rule(self, crash: Crash | None, *, occasion: str, flags: int) -> Crash | None:
+        """What Driver Verifier, active with ``flags`` (0: not active), catches the driver at: a start (with its reason,
+        as in :meth:`starts`) or ``halt``. An active driver that breaks no rule gives None."""
+        return crash
+
+    def failed_allocations(self, count: int) -> int:
+        """How many allocations of a starting driver low resources simulation really fails."""
+        return count
+
+    def out_of_memory(self, crash: Crash | None) -> Crash | None:
+        """What Windows dies of when an allocation of the driver failed."""
+        return crash
+
+    def live_dump(self, crash: Crash | None, *, occasion: str) -> Crash | None:
+        """What NDIS writes a live dump of at a start or ``halt``, while Windows goes on."""
+        return crash
+
+    def bugcheck_ends(self, end: str) -> str:
+        """``dump``: a dump is written and Windows restarts; ``stay``: the blue screen stays; ``reset``: it restarts
+        without dump or record; ``hang``: it only stops."""
+        return end
+
+    def dump_name(self, name: str | None) -> str | None:
+        """File name of the small dump that the boot after a bugcheck writes; None: it writes none at all."""
+        return name
 
     # instruments and connections
 

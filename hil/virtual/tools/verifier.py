@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hil.virtual.windows.verifier import BOOT_MODES, STANDARD, Settings
+from hil.virtual.windows.verifier import BOOT_MODES, LOW_RESOURCES, STANDARD, LowResources, Settings
 
 if TYPE_CHECKING:
     from hil.virtual.tools import ToolCall
@@ -28,10 +28,10 @@ FLAGS = {
 _CLASSES = {
     1: 0x1, 2: 0x2, 3: 0x4, 4: 0x8, 5: 0x10, 6: 0x20, 8: 0x80, 9: 0x100, 10: 0x200, 11: 0x400, 12: 0x800, 14: 0x2000,
     15: 0x4000, 16: 0x8000, 17: 0x10000, 18: 0x20000, 19: 0x40000, 20: 0x80000, 22: 0x200000, 24: 0x800000,
-    25: 0x1000000, 26: 0x2000000, 34: 0x100000,
+    25: 0x1000000, 26: 0x2000000, 34: 0x100000, 33: 0, 35: 0, 36: 0, 37: 0,
 }  # fmt: skip
-"""Rule classes and the flag that each stands for."""
-_SINCE_RULE_CLASSES = 17134
+"""Rule classes and the flag that each stands for; those above 34 have none in the flags line."""
+_SINCE_RULE_CLASSES, _SINCE_DIF = 17134, 22000
 _USAGE = "Invalid command line. Run verifier /? for help."
 
 
@@ -56,6 +56,8 @@ async def run(call: ToolCall) -> int:
             return 0
         call.out("The system will be restored to the default state after reboot.")
         return REBOOT_NEEDED
+    if "/now" in args:
+        return 1  # seen on Windows 11 and Server 2025, with nothing printed; the reason is not known
     try:
         verifier.set(_settings(call, args))
     except ValueError:  # a number that is none, or a _Mistake
@@ -74,9 +76,13 @@ def _settings(call: ToolCall, args: list[str]) -> Settings:
         settings = replace(settings, flags=STANDARD)
     if "/flags" in words:
         settings = replace(settings, flags=_number(words["/flags"]))
-    classes = words.get("/ruleclasses") or words.get("/rc")
+    if "/dif" in words and call.windows.build < _SINCE_DIF:
+        raise _Mistake
+    classes = words.get("/ruleclasses") or words.get("/rc") or words.get("/dif")
     if classes and call.windows.build >= _SINCE_RULE_CLASSES:
         settings = replace(settings, flags=_mask(classes))
+    if "/faults" in words:
+        settings = replace(settings, flags=settings.flags | LOW_RESOURCES, low_resources=_low(words["/faults"]))
     if "/driver" in words:
         if not words["/driver"] or any("*" in name for name in words["/driver"]):
             raise _Mistake
@@ -93,7 +99,9 @@ def _settings(call: ToolCall, args: list[str]) -> Settings:
 
 
 def _options(args: list[str]) -> dict[str, list[str]]:
-    known = {"/standard", "/flags", "/ruleclasses", "/rc", "/driver", "/all", "/bootmode", "/bc"}
+    known = {
+        "/standard", "/flags", "/ruleclasses", "/rc", "/dif", "/faults", "/driver", "/all", "/bootmode", "/bc",
+    }  # fmt: skip
     found: dict[str, list[str]] = {}
     current: list[str] | None = None
     for word in args:
@@ -114,6 +122,16 @@ def _number(words: list[str]) -> int:
     if len(words) != 1:
         raise _Mistake
     return int(words[0], 0)
+
+
+def _low(words: list[str]) -> LowResources:
+    """Probability, tags, applications, delay in minutes; quotation marks hold the place of a default."""
+    probability, _, _, minutes = [*words, "", "", "", ""][:4]
+    default = LowResources()
+    return LowResources(
+        int(probability, 0) if probability else default.probability,
+        int(minutes, 0) if minutes else default.delay_minutes,
+    )
 
 
 def _mask(classes: list[str]) -> int:
@@ -140,12 +158,19 @@ def _query(call: ToolCall) -> int:
     if not active.drivers:
         call.out("No drivers are currently verified.")
         return 0
+    verifier = windows.verifier
     lines = [f"Time Stamp: {windows.now():%m/%d/%Y %H:%M:%S}", "", f"Verifier Flags: 0x{active.flags:08x}", ""]
-    lines.append("Driver Verification List")
-    services = {service.image_path.rpartition("\\")[2].lower(): service for service in windows.services.all()}
+    lines += [f"  [{'X' if active.flags & flag else ' '}] 0x{flag:08x} {text}." for flag, text in FLAGS.items()]
+    succeeded = verifier.allocations - verifier.faults_injected
+    lines += [
+        "", "Driver Verifier Statistics", "", f"  Allocations attempted: {verifier.allocations}",
+        f"  Allocations succeeded: {succeeded}", f"  Faults injected: {verifier.faults_injected}", "",
+        "Driver Verification List",
+    ]  # fmt: skip
     for name in active.drivers:
-        running = name in services and services[name].running
-        lines += ["", f"MODULE: {name} (load: {int(running)} / unload: 0)"]
-        lines += ["", "Pool Allocation Statistics: ( NonPaged / Paged )", "", "Current Pool Allocations: ( 0 / 0 )"]
+        counts = f"load: {verifier.loads[name.lower()]} / unload: {verifier.unloads[name.lower()]}"
+        lines += ["", f"MODULE: {name} ({counts})", "", "    Pool Allocation Statistics: ( NonPaged / Paged )", ""]
+        lines += ["      Current Pool Allocations:  (      0 /      0 )"]
+        lines += [f"      Peak Pool Allocations:     (   {verifier.allocations:4} /      0 )"]
     call.out("\n".join(lines))
     return 0

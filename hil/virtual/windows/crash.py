@@ -18,6 +18,7 @@ CRASH_CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control\CrashControl"
 NONE, COMPLETE, KERNEL, SMALL, AUTOMATIC = 0, 1, 2, 3, 7
 """CrashDumpEnabled."""
 
+LIVE_REPORTS = r"C:\Windows\LiveKernelReports"
 HEADER_BYTES, AMD64 = 8192, 0x8664
 _DUMP_TYPE = {COMPLETE: 1, KERNEL: 6, AUTOMATIC: 6, SMALL: 4}
 _BODY_BYTES = {COMPLETE: 1 << 20, KERNEL: 1 << 19, AUTOMATIC: 1 << 19, SMALL: 1 << 17}
@@ -107,13 +108,20 @@ class CrashControl:
         files = self._windows.files
         folder = str(self._windows.registry.get(CRASH_CONTROL, "MinidumpDir"))
         number = len(files.listing(folder)) + 1
-        small = files.write(
-            f"{folder}\\{bugcheck.time:%m%d%y}-{number * 1000 + 4531}-01.dmp", self._image(bugcheck, SMALL)
-        )
+        name = self._windows.bench.faults.dump_name(f"{bugcheck.time:%m%d%y}-{number * 1000 + 4531}-01.dmp")
+        if name is None:
+            return None
+        small = files.write(f"{folder}\\{name}", self._image(bugcheck, SMALL))
         if kind == SMALL:
             return Dump(small, str(uuid4()))
         large = files.write(str(self._windows.registry.get(CRASH_CONTROL, "DumpFile")), self._image(bugcheck, kind))
         return Dump(large, str(uuid4()))
+
+    def save_live(self, code: int, parameters: tuple[int, int, int, int]) -> str:
+        """A live dump: Windows caught a driver, and goes on."""
+        now = self._windows.now()
+        told = Bugcheck(code, parameters, now, (now - self._windows.last_boot).total_seconds())
+        return self._windows.files.write(rf"{LIVE_REPORTS}\NDIS\NDIS-{now:%Y%m%d-%H%M}.dmp", self._image(told, SMALL))
 
     def _image(self, bugcheck: Bugcheck, kind: int) -> bytes:
         size = HEADER_BYTES + _BODY_BYTES[kind]

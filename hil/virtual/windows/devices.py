@@ -120,6 +120,8 @@ class Devices(DeviceTree):
         self.images.load(driver)
         if port and port.under_test:
             self.windows.memory.leak(*faults.leaks((0, 0), reason=reason))
+            if self._caught(driver, reason):
+                return False
         adapter = self.adapter_of(node)
         if adapter:
             adapter.started(reason)
@@ -144,13 +146,31 @@ class Devices(DeviceTree):
         faults, loaded = self.windows.bench.faults, self._loaded(adapter)
         if adapter:
             adapter.stopped()
-        if port and port.under_test and not surprise and (crash := faults.halt_crash(None, under_load=loaded)):
-            self.windows.bench.machine.bugcheck(*crash)
-            return
+        if port and port.under_test and not surprise:
+            crash = faults.halt_crash(None, under_load=loaded)
+            if crash:
+                self.windows.bench.machine.bugcheck(*crash)
+            if crash or (node.driver and self._caught(node.driver, "halt")):
+                return
         seconds = faults.halt_s(HALT_S) if port and port.under_test else HALT_S
         await async_pause(self.windows.bench.scale(seconds))
         node.started = False
         self._unload(node)
+
+    def _caught(self, driver: BoundDriver, occasion: str) -> bool:
+        """Whether Driver Verifier, or NDIS, caught the driver under test at something: Windows stops, or writes a live
+        dump and goes on."""
+        bench, verifier = self.windows.bench, self.windows.verifier
+        failed = verifier.started(driver.image_path) if occasion != "halt" else 0
+        crash = bench.faults.out_of_memory(None) if failed else None
+        crash = bench.faults.broken_rule(crash, occasion=occasion, flags=verifier.flags_of(driver.image_path))
+        if crash:
+            bench.machine.bugcheck(*crash)
+            return True
+        live = bench.faults.live_dump(None, occasion=occasion)
+        if live:
+            self.windows.crash_control.save_live(*live)
+        return False
 
     def _loaded(self, adapter: Adapter | None) -> bool:
         """Whether frames flow through it."""

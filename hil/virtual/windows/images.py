@@ -37,10 +37,13 @@ class Images:
             if last is None or path != last.path or self._windows.files.exists(path):
                 last = LoadedImage(path, hashlib.sha256(self._windows.files.read(path)).hexdigest().upper())
             self._loaded[name] = self._previous[name] = last
+            self._windows.verifier.loaded(last.path)
         self._mark(driver.service, running=True)
 
     def unload(self, service: str) -> None:
-        self._loaded.pop(service.lower(), None)
+        image = self._loaded.pop(service.lower(), None)
+        if image:
+            self._windows.verifier.unloaded(image.path)
         self._mark(service, running=False)
 
     def power_lost(self) -> None:
