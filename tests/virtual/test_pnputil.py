@@ -195,9 +195,9 @@ def test_verifier_for_one_boot(machine):
     """/bootmode oneboot verifies the next boot and no other: a boot loop ends by itself."""
     machine.run("verifier /flags 0x9 /driver hilnic.sys /bootmode oneboot")
     machine.reboot()
-    assert machine.windows.verifier.verifies(r"C:\x\HILNIC.sys")
+    assert machine.windows.verifier.flags_of(r"C:\x\HILNIC.sys")
     machine.reboot()
-    assert not machine.windows.verifier.verifies("hilnic.sys")
+    assert not machine.windows.verifier.flags_of("hilnic.sys")
 
 
 def test_verifier_is_off_after_a_crash_or_power_cut(machine):
@@ -208,6 +208,6 @@ def test_verifier_is_off_after_a_crash_or_power_cut(machine):
     machine.run("verifier /standard /driver hilnic.sys /bootmode resetonunusualshutdown")
     machine.reboot()
     machine.reboot()
-    assert machine.windows.verifier.verifies("hilnic.sys")
+    assert machine.windows.verifier.flags_of("hilnic.sys")
     machine.cut_power()
-    assert not machine.windows.verifier.verifies("hilnic.sys")
+    assert not machine.windows.verifier.flags_of("hilnic.sys")
