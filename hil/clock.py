@@ -11,6 +11,11 @@ def now_s() -> float:
     return time.monotonic()
 
 
+def thread_s() -> float:
+    """Processor time that the calling thread has used, in seconds."""
+    return time.thread_time()
+
+
 def utc_now() -> datetime:
     """Wall time, aware, for journals and reports; never for deadlines."""
     return datetime.now(UTC)

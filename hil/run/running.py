@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +27,9 @@ from hil.run.watchdog import Watchdog
 from hil.testbed.lease import lease
 from hil.testbed.model import Packages, Testbed
 from hil.testbed.state import state_dir
+
+if TYPE_CHECKING:
+    from hil.run.sampler import Sampler
 
 
 class Running:
@@ -54,6 +58,7 @@ class Running:
         self.bench: Bench | None = None
         self._guard: Guard | None = None
         self._watchdog: Watchdog | None = None
+        self._sampler: Sampler | None = None
 
     # the bench
 
@@ -113,7 +118,16 @@ class Running:
             self.latched = self.latched or error
             raise
         self.writer.run(self.info)
+        self._start_sampling(self.bench)
         return self.bench
+
+    def _start_sampling(self, bench: Bench) -> None:
+        from hil.run.sampler import sampler
+
+        if not self._config.getoption("--no-sampling"):
+            self._sampler = sampler(bench)
+            self._open.callback(self._sampler.stop)
+            self._sampler.start()
 
     # a test
 
@@ -201,6 +215,8 @@ class Running:
         from hil.results.html import write_html
         from hil.results.junit import write_junit
 
+        if self._sampler is not None:
+            self._sampler.stop()
         self.writer.end(exit_code, reason)
         write_junit(self.folder.path)
         return write_html(self.folder.path)

@@ -210,6 +210,11 @@ class Machine:
             processes=int(row["ProcessCount"]),
         )
 
+    def processor_ticks(self) -> tuple[int, int]:
+        """Idle and total, of 100 ns summed over the processors, since the boot; between two readings lies the load."""
+        row = self.shell.run(Command("Get-HilProcessorTime"))[0]
+        return int(row["IdleTicks"]), int(row["TotalTicks"])
+
     def loaded_image(self, service: str) -> LoadedImage:
         """What is in memory for a service, which a pending restart can make older than what is installed."""
         row = self.shell.run(Command("Get-HilLoadedImage", Service=service))[0]
