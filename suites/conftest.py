@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hil.clock import now_s
+from hil.errors import WakeFailed
+from hil.instruments import Meter, Power
+from hil.journal import Journal
+from hil.wait import wait_until
+from hil.windows import Adapter, Machine, Suspension, Wake, WakeSource
+
 if TYPE_CHECKING:
+    from hil.bench import Bench
     from hil.run.fixtures import Record
     from hil.testbed.model import Limits
     from hil.traffic import Traffic
-    from hil.windows import Adapter
 
 # not the default of any known INF, so that a setting that was lost shows
 RECEIVE_BUFFERS = "384"
+# standardized keyword: without it a magic packet does not end Modern Standby
+STANDBY_MAGIC = "*ModernStandbyWoLMagicPacket"
 
 
 @pytest.fixture
@@ -37,5 +47,84 @@ def full_rate(traffic: Traffic, adapter: Adapter, limits: Limits, record: Record
         mbps = traffic.tcp(streams=4, seconds=2).mbps
         record(f"tcp {when}", mbps, "Mbit/s", at_least=limit_mbps)
         assert mbps >= limit_mbps, f"{mbps:.0f} Mbit/s {when}, at least {limit_mbps:.0f} wanted"
+
+    return check
+
+
+class Asleep:
+    """A sleep that was entered and is proven by two witnesses: the meter now, the records of Windows afterwards."""
+
+    def __init__(self, machine: Machine, meter: Meter, journal: Journal, suspension: Suspension) -> None:
+        self._machine, self._meter, self._journal, self._suspension = machine, meter, journal, suspension
+
+    def stays(self, through: str) -> Power:
+        """What was just done does not wake it. Raises WakeFailed when the meter sees that it does."""
+        with self._journal.span("step", f"stays asleep: {through}"):
+            return self._meter.stays_below(self._machine.asleep_below_w, self._machine.settings.wake_shows_s)
+
+    def woken_by(self, cause: Callable[..., object], *arguments: object) -> Wake:
+        """Call what must wake it: it slept until then, the meter sees it wake, and Windows tells by whom.
+
+        ``latency_s`` counts from the cause to the machine's first answer. Raises WakeFailed.
+        """
+        limit_w = self._machine.asleep_below_w
+        assert self._meter.read_w() < limit_w, "awake already, before anything woke it"
+        started_s = now_s()
+        cause(*arguments)
+        wait_until(
+            lambda: self._meter.read_w() > limit_w, what=f"the meter to see the machine wake (over {limit_w:g} W)",
+            timeout_s=self._machine.settings.wake_shows_s, journal=self._journal, error=WakeFailed,
+        )  # fmt: skip
+        seen_s = now_s() - started_s
+        wake = self.ended()
+        return replace(wake, latency_s=seen_s + wake.latency_s)
+
+    def ended(self) -> Wake:
+        """By whatever ends it, the timer at the latest."""
+        return self._machine.wait_awake(self._suspension)
+
+
+@pytest.fixture
+def asleep(machine: Machine, meter: Meter, undo: Callable[..., None], limits: Limits, journal: Journal):
+    """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if nothing else does."""
+
+    def enter(state: str, wake_after_s: int | None = None) -> Asleep:
+        suspension = machine.suspend(state, wake_after_s=wake_after_s or limits.wake_guard_s)
+        undo(machine.ensure_awake)
+        machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)
+        return Asleep(machine, meter, journal, suspension)
+
+    return enter
+
+
+@pytest.fixture(params=[pytest.param(state, marks=pytest.mark.requires(state)) for state in ("S3", "S4", "S0ix")])
+def state(request: pytest.FixtureRequest) -> str:
+    """Each sleep state, where the machine offers it."""
+    return str(request.param)
+
+
+@pytest.fixture
+def light(bench: Bench) -> str:
+    """The state that an idle machine falls into: S3, or S0ix where that is in its place."""
+    return "S0ix" if "S0ix" in bench.testbed.capabilities() else "S3"
+
+
+@pytest.fixture
+def wakeful(configured: dict[str, str], adapter: Adapter, undo: Callable[..., None]) -> dict[str, str]:
+    """The adapter's settings, with the wake by magic packet from Modern Standby switched on where there is such."""
+    if configured.get(STANDBY_MAGIC) == "0":
+        adapter.set(STANDBY_MAGIC, "1")
+        undo(adapter.set, STANDBY_MAGIC, "0")
+        adapter.wait_up()
+    return adapter.settings()
+
+
+@pytest.fixture
+def by_adapter(adapter: Adapter) -> Callable[[Wake], None]:
+    """Asserts that it was the NIC that woke the machine. Of Modern Standby Windows says only that no one else did."""
+
+    def check(wake: Wake) -> None:
+        named = wake.by_device(adapter.instance_id) or (wake.state, wake.source) == ("S0ix", WakeSource.UNNAMED)
+        assert wake.before_guard and named, f"woken by {wake.source}: {wake.source_text}"
 
     return check
