@@ -23,6 +23,7 @@ from hil.run.recorder import Recorder
 from hil.run.recover import recover_or_quarantine
 from hil.run.requirements import needs_bench
 from hil.run.undo import Undo
+from hil.run.verdict import Verdict, judge
 from hil.run.watchdog import Watchdog
 from hil.testbed.lease import lease
 from hil.testbed.model import Packages, Testbed
@@ -147,11 +148,23 @@ class Running:
             return error
         return None
 
-    def aftermath(self, item: pytest.Item, problem: BaseException | None) -> BaseException | None:
+    def aftermath(self, item: pytest.Item, phase: str, problem: BaseException | None) -> BaseException | None:
         """What the test ends with, once its changes are undone, the bench is fit again and the guard has looked.
 
-        A crash of the machine takes the place of what the test saw of it (a timeout, say), which becomes its cause.
+        Signals wait until then; one that came stops the run, and the verdict is kept.
         """
+        verdict = problem
+        try:
+            with self._interrupts.shielded():
+                verdict = self._wind_up(item, problem)
+        except KeyboardInterrupt:
+            if verdict is not None and judge(verdict)[0] is not Verdict.SKIPPED:
+                self.recorder.trouble(phase, verdict)
+            raise
+        return verdict
+
+    def _wind_up(self, item: pytest.Item, problem: BaseException | None) -> BaseException | None:
+        """A crash of the machine takes the place of what the test saw of it, a timeout say, which becomes its cause."""
         undone = self.undo_now()
         if problem is not None and undone is not None:
             problem.add_note(f"and then: {undone}")
@@ -159,8 +172,7 @@ class Running:
         ended = isinstance(problem, KeyboardInterrupt | pytest.exit.Exception | pytest.skip.Exception)
         if ended or self.bench is None or self.latched is not None or not needs_bench(item):
             return problem
-        with self._interrupts.shielded():
-            finding = self._examine(item, problem)
+        finding = self._examine(item, problem)
         if finding is None:
             return problem
         finding.__cause__ = problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +165,7 @@ class Session:
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
-            self._conclude(item, error)
+            self._conclude(item, "setup", error)
 
     # innermost: what the undo prints is captured too; the test's own time is over by then
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -176,12 +176,12 @@ class Session:
             yield
         except BaseException as error:  # noqa: BLE001 - it is raised again, or what caused it
             problem = error
-        self._conclude(item, problem)
+        self._conclude(item, "call", problem)
 
-    def _conclude(self, item: pytest.Item, problem: BaseException | None) -> None:
+    def _conclude(self, item: pytest.Item, phase: str, problem: BaseException | None) -> None:
         __tracebackhide__ = True
         TestTimer.stop()
-        verdict = self.the_run().aftermath(item, problem)
+        verdict = self.the_run().aftermath(item, phase, problem)
         if verdict is not None:
             raise verdict from verdict.__cause__
 
@@ -227,12 +227,10 @@ class Session:
     # innermost: the fixtures are torn down by then, and pytest's summary comes after
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
-        try:
-            with self.interrupts.shielded():
-                yield
-                session.exitstatus = self._finish(exitstatus)
-        except KeyboardInterrupt:
-            session.exitstatus = ExitCode.INTERRUPTED
+        # a signal that comes now finds every test ended, and waits until all is written down
+        with suppress(KeyboardInterrupt), self.interrupts.shielded():
+            yield
+            session.exitstatus = self._finish(exitstatus)
 
     def _finish(self, exitstatus: int) -> int:
         running = self.running

@@ -38,7 +38,8 @@ def find_device(machine: Machine, wanted: model.Adapter) -> tuple[DeviceState, A
             f"one adapter with hardware id {wanted.hardware_id}",
             seen=f"{len(found)}: {'; '.join(found)}",
             where=machine.where,
-            next_step="name the MAC of the one under test as adapter.mac in the testbed",
+            next_step="name the MAC of the one under test as adapter.mac in the testbed, "
+            "or its instance id (without a driver it has no MAC) as adapter.hardware_id",
         )
     adapter = adapters.get(matching[0].instance_id.lower())
     if adapter and adapter.interface_index == management(machine).index:
@@ -85,9 +86,9 @@ def management(machine: Machine) -> Management:
 
 
 def _has_hardware_id(device: DeviceState, wanted: str) -> bool:
-    """By any of its ids, short ones like ``PCI\\VEN_8086&DEV_15F3`` included."""
-    wanted = wanted.lower()
-    return device.instance_id.lower().startswith(f"{wanted}\\") or wanted in map(str.lower, device.hardware_ids)
+    """By any of its ids, short ones like ``PCI\\VEN_8086&DEV_15F3`` included, or by its whole instance id."""
+    wanted, instance = wanted.lower(), device.instance_id.lower()
+    return instance == wanted or instance.startswith(f"{wanted}\\") or wanted in map(str.lower, device.hardware_ids)
 
 
 def _has_mac(adapter: AdapterInfo | None, wanted: str) -> bool:
