@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _READY, _GOODBYE = b"watching\n", b"goodbye\n"
 _COMMAND = (sys.executable, "-m", "hil.run.watchdog")
 _START_S, _END_S = 10.0, 60.0
-_LOOK_S = 5.0
+_LOOKS = 12
+"""At the heartbeat, in the time after which it counts as stopped."""
 
 
 class Watchdog:
@@ -43,8 +44,6 @@ class Watchdog:
 
     def __enter__(self) -> Self:
         """Raises BenchError when it does not start."""
-        from hil.testbed.lease import EXPIRY_S
-
         self._process = subprocess.Popen(
             _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, pass_fds=[self._lease.fileno()], start_new_session=True, bufsize=0,
@@ -53,7 +52,7 @@ class Watchdog:
         assert stdin is not None and stdout is not None
         request = {
             "testbed": self._testbed.dump(), "lease": self._lease.fileno(), "fence": self._lease.owner.fence,
-            "expiry_s": EXPIRY_S, "folder": str(self._folder.resolve()),
+            "expiry_s": self._lease.expiry_s, "folder": str(self._folder.resolve()),
         }  # fmt: skip
         stdin.write(json.dumps(request).encode() + b"\n")
         if not select.select([stdout], [], [], _START_S)[0] or stdout.readline() != _READY:
@@ -99,7 +98,7 @@ def _point_output_at(path: str | Path) -> None:
 def _owner_ends_well(lease: int, expiry_s: float) -> bool:
     """Wait for the owner's last word; false when there is none, or when its heart stops."""
     beat, since_s = os.fstat(lease).st_mtime_ns, now_s()
-    while not select.select([0], [], [], _LOOK_S)[0]:
+    while not select.select([0], [], [], expiry_s / _LOOKS)[0]:
         newest = os.fstat(lease).st_mtime_ns
         if newest != beat:
             beat, since_s = newest, now_s()

@@ -75,6 +75,8 @@ class Standing:
 class Lease:
     """Held. ``inherited`` says why the bench may not be at rest: the holder before did not give it back in order."""
 
+    expiry_s = EXPIRY_S
+
     def __init__(self, folder: Path, file: IO[str], owner: Owner, inherited: str = "") -> None:
         self._folder, self._file = folder, file
         self.owner, self.inherited = owner, inherited

@@ -1,0 +1,172 @@
+"""The watchdog: whoever holds a bench may die at any moment, and the bench is found at rest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from hil.bench import Bench
+from hil.clock import now_s
+from hil.instruments import Switch
+from hil.journal import Journal
+from hil.run.watchdog import Watchdog
+from hil.testbed.lease import LeaseLost, lease, seize
+from hil.testbed.model import Testbed, Virtual
+from hil.virtual.lab import Lab
+from hil.wait import wait_until
+
+SUPPORT = Path(__file__).parents[1] / "support"
+BENCHES = 3
+WITHIN_S = 20.0
+"""The claim is three seconds, which benchmarks/watchdog.py measures; here the computer may be busy."""
+
+
+class Stand:
+    """A bench that stands by itself, somebody who dies on it, and an observer with sessions of his own."""
+
+    def __init__(self, testbed: Testbed, folder: Path, opened: ExitStack) -> None:
+        self.testbed, self._folder = testbed, folder
+        self.seen = opened.enter_context(Bench(testbed, Journal()))
+        command = [sys.executable, str(SUPPORT / "mortal_owner.py")]
+        self._owner = opened.enter_context(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        )
+        assert self._owner.stdin is not None
+        opened.callback(self._owner.stdin.close)
+
+    def live(self, scenario: str, step: int | None) -> list[str]:
+        """The steps of a scenario, or the word that it was killed at one."""
+        assert self._owner.stdin is not None and self._owner.stdout is not None
+        folder = self._folder / f"{scenario}-{step}"
+        folder.mkdir()
+        request = {"testbed": self.testbed.dump(), "scenario": scenario, "step": step, "folder": str(folder)}
+        self._owner.stdin.write(json.dumps(request) + "\n")
+        self._owner.stdin.flush()
+        steps: list[str] = json.loads(self._owner.stdout.readline())
+        return steps
+
+    def unrest(self) -> str:
+        """What the next holder finds wrong; nothing, as a rule."""
+        died_s = now_s()
+        with lease(self.testbed, run="next") as held:
+            rested_s = now_s() - died_s
+            found = {name: self.seen.instrument(name).state() for name in ("outlet", "slot", "cable", "button")}
+            wanted = {"outlet": Switch.ON, "slot": Switch.ON, "cable": Switch.ON, "button": Switch.OFF}
+            wrong = [f"{name} is {found[name].value}" for name in wanted if found[name] is not wanted[name]]
+            wrong += [held.inherited] if held.inherited else []
+            wrong += [] if self.seen.meter.read_w() > 10 else ["the machine draws no power"]
+            ssh = self.seen.machine_as_it_is.ssh
+            ssh.close()
+            ssh.connect(2)
+            wrong += [] if ssh.alive(1) else ["the machine is silent"]
+            wrong += [f"it took {rested_s:.1f} s"] if rested_s > WITHIN_S else []
+        return ", ".join(wrong)
+
+
+@contextmanager
+def standing(folder: Path, name: str) -> Iterator[Stand]:
+    folder.mkdir()
+    with ExitStack() as opened:
+        lab = opened.enter_context(Lab(Testbed(name=name, virtual=Virtual()), folder / "state", Journal()))
+        yield Stand(lab, folder, opened)
+
+
+@pytest.fixture(scope="module")
+def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stand]]:
+    folder = tmp_path_factory.mktemp("stands")
+    with ExitStack() as opened, ThreadPoolExecutor() as pool:
+        made = pool.map(lambda n: opened.enter_context(standing(folder / str(n), f"box-{n}")), range(BENCHES))
+        yield list(made)
+
+
+@pytest.mark.parametrize(("scenario", "least"), [("removal", 12), ("sleep_cycle", 20)])
+def test_killed_at_every_step(scenario: str, least: int, stands: list[Stand]) -> None:
+    """SIGKILL at any step of a removal or of a sleep cycle leaves outlet, slot, cable and button at rest, and the
+    machine on.
+
+    A scheduler that kills a run, or a computer that runs out of memory, must not leave a bench without power for the
+    night, or a button held down.
+    """
+    steps = stands[0].live(scenario, None)
+    assert steps.pop() == "done 0"
+    assert len(steps) >= least
+    free: SimpleQueue[Stand] = SimpleQueue()
+    for stand in stands:
+        free.put(stand)
+
+    def killed_at(step: int) -> str:
+        stand = free.get()
+        try:
+            # how often a meter is asked differs, and with it the last steps
+            ended = stand.live(scenario, step)[-1]
+            return stand.unrest() if ended == "killed" else "" if step >= len(steps) - 3 else f"not reached: {ended}"
+        finally:
+            free.put(stand)
+
+    with ThreadPoolExecutor(BENCHES) as pool:
+        unrest = list(zip(steps, pool.map(killed_at, range(len(steps))), strict=True))
+    assert [(step, wrong) for step, wrong in unrest if wrong] == []
+
+
+def test_killed_with_the_mains_off(stands: list[Stand]) -> None:
+    """The machine boots again: it was switched off in the middle of a mains-loss test when its run was killed."""
+    assert stands[0].live("mains", 6)[-1] == "killed"
+    assert stands[0].unrest() == ""
+
+
+def test_a_server_that_waits_for_a_client_is_ended(stands: list[Stand]) -> None:
+    """Traffic is off afterwards: an iperf3 that nobody stopped would hold its port against the next run."""
+    stand = stands[0]
+    if stand.testbed.partner is None:
+        pytest.skip("this computer grants no network namespaces, and iperf3 runs in one")
+    steps = stand.live("left_server", None)
+    assert stand.live("left_server", steps.index("observation the server runs"))[-1] == "killed"
+    assert stand.unrest() == ""
+    lines = next(stand._folder.glob("left_server-*/watchdog.jsonl")).read_text().splitlines()
+    told = [json.loads(line) for line in lines]
+    assert next(record for record in told if record["what"] == "traffic off" and record["phase"] == "end")["ended"] >= 1
+
+
+def test_a_holder_that_hangs_is_outranked(stands: list[Stand], tmp_path: Path) -> None:
+    """When the heart of a run stops, its watchdog takes the bench over; the run can do nothing more when it thaws.
+
+    A run that was stopped with SIGSTOP for an hour must not cut the mains in the middle of another one's test.
+    """
+    testbed = stands[0].testbed
+    hung = seize(testbed, run="hung")  # without the thread that beats
+    hung.expiry_s = 1.0
+    with Bench(testbed, Journal(), hung.check) as bench, Watchdog(hung, testbed, tmp_path):
+        bench.slot.pull()
+        wait_until(lambda: bench.slot.state() is Switch.ON, what="the watchdog", timeout_s=WITHIN_S)
+        with pytest.raises(LeaseLost):
+            bench.slot.pull()
+        with pytest.raises(LeaseLost):
+            bench.machine.os()
+    hung.give_back()
+    assert stands[0].unrest() == ""
+
+
+def test_dismissed_it_does_nothing(stands: list[Stand], tmp_path: Path) -> None:
+    """After a run that ended in order nothing is touched, and the bench is free at once."""
+    testbed = stands[0].testbed
+    with lease(testbed, run="good") as held, Watchdog(held, testbed, tmp_path) as watchdog:
+        watchdog.dismiss()
+    assert [*tmp_path.iterdir()] == []
+    assert stands[0].unrest() == ""
+
+
+def test_it_waits_without_heavy_libraries() -> None:
+    """One watchdog a bench waits all night on a controller with many benches: it is small until it is needed."""
+    heavy = ["pydantic", "paramiko", "pyvisa", "psrpcore", "pytest"]
+    code = f"import sys, hil.run.watchdog; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
