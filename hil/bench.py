@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from hil.instruments import Button, Cable, Meter, Outlet, Slot
+    from hil.instruments.roles import Observe
     from hil.traffic import Partner, Traffic
     from hil.windows import Adapter, Machine
 
@@ -38,10 +39,13 @@ class Bench:
     """Assembled from an ordinary testbed; close() ends what was opened, newest first.
 
     ``permit`` is asked before each operation that changes something, and raises when the bench is another one's now.
+    Where ``witnessed``, meter and partner tell whether what an instrument switched off went off.
     """
 
-    def __init__(self, testbed: Testbed, journal: Journal, permit: Callable[[], None] = lambda: None) -> None:
-        self.testbed, self.journal, self.permit = testbed, journal, permit
+    def __init__(
+        self, testbed: Testbed, journal: Journal, permit: Callable[[], None] = lambda: None, *, witnessed: bool = True
+    ) -> None:
+        self.testbed, self.journal, self.permit, self._witnessed = testbed, journal, permit, witnessed
         self._open = ExitStack()
         self._instruments: dict[str, Any] = {}
 
@@ -113,23 +117,49 @@ class Bench:
     def instrument(self, name: str) -> Any:
         """The instrument of this name, or the first in this role; opened and identified at first use."""
         from hil.instruments import open_instrument
+        from hil.instruments.roles import unobserved
 
         described = self.testbed.instruments
         key = name if name in described else next((key for key, one in described.items() if one.role == name), None)
         if key is None:
             raise UsageError(f"an instrument as {name}", seen=", ".join(described) or "none", where=self.testbed.name)
         if key not in self._instruments:
-            folder = state_dir(self.testbed)
+            one_of_many = described[key].role == "outlet" and len(self._feeds) > 1
             self._instruments[key] = opened = open_instrument(
-                key, described[key], self.journal, state_dir=folder, permit=self.permit
-            )
+                key, described[key], self.journal, state_dir=state_dir(self.testbed), permit=self.permit,
+                observe=unobserved if one_of_many else self._observer(described[key].role),
+            )  # fmt: skip
             self._open.callback(opened.close)
         return self._instruments[key]
 
+    def _observer(self, role: str) -> Observe:
+        """Who beside the instrument sees that something went off."""
+        from hil.instruments import witnesses
+        from hil.instruments.roles import unobserved
+
+        if not self._witnessed:
+            return unobserved
+        if role in ("slot", "cable") and self.testbed.partner is not None and self.testbed.partner.direct:
+            return witnesses.loss_of_link(lambda: self.partner)
+        if role == "outlet" and self.has("meter"):
+            return witnesses.loss_of_power(lambda: self.meter)
+        return unobserved
+
     @property
     def outlet(self) -> Outlet:
-        outlet: Outlet = self.instrument("outlet")
+        """The mains of the machine: all its feeds as one."""
+        from hil.instruments import Feeds
+
+        outlet: Outlet
+        if len(self._feeds) > 1:
+            outlet = Feeds("outlet", [self.instrument(name) for name in self._feeds], self._observer("outlet"))
+        else:
+            outlet = self.instrument("outlet")
         return outlet
+
+    @property
+    def _feeds(self) -> list[str]:
+        return [name for name, one in self.testbed.instruments.items() if one.role == "outlet"]
 
     @property
     def slot(self) -> Slot:

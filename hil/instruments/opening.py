@@ -9,6 +9,7 @@ from typing import Any
 
 from hil.errors import UsageError
 from hil.instruments.families import FAMILIES, Family
+from hil.instruments.roles import Observe, unobserved
 from hil.instruments.scpi import Scpi
 from hil.instruments.switching import (
     Permit,
@@ -43,11 +44,13 @@ def family_named(name: str) -> Family:
 
 
 def open_instrument(
-    name: str, spec: Instrument, journal: Journal, *, state_dir: Path | None = None, permit: Permit = granted
-) -> Any:
+    name: str, spec: Instrument, journal: Journal,
+    *, state_dir: Path | None = None, permit: Permit = granted, observe: Observe = unobserved,
+) -> Any:  # fmt: skip
     """The role object for ``spec`` (see :mod:`hil.instruments.roles`), connected and identified.
 
-    ``permit`` is asked before anything is moved, and what it raises passes through.
+    ``permit`` is asked before anything is moved, and what it raises passes through; ``observe`` for a witness of each
+    set for which the caller brings none.
     Raises UsageError when the family does not exist or cannot play the role, BenchError when another instrument answers
     at the address, or none.
     """
@@ -57,7 +60,7 @@ def open_instrument(
             f"{name} as {spec.role}", seen=f"{family.name} can be {', '.join(family.roles)}",
             next_step="`hil instruments` lists families and roles",
         )  # fmt: skip
-    opened = _build(name, spec, family, journal, state_dir, permit)
+    opened = _build(name, spec, family, journal, state_dir, permit, observe)
     try:
         with journal.span("instrument", f"{name}: identify", family=family.name, resource=spec.resource) as outcome:
             outcome["identity"] = str(opened.identity)
@@ -68,12 +71,15 @@ def open_instrument(
 
 
 def _build(
-    name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None, permit: Permit
-) -> Any:
+    name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None, permit: Permit,
+    observe: Observe,
+) -> Any:  # fmt: skip
     if spec.role == "meter":
         assert isinstance(family.dialect, Scpi)
         return family.dialect.power_meter(name, spec, journal)
     contact = family.dialect.contact(name, spec, journal)
     timing = Timing(settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s)
     key = f"{spec.resource} {spec.channel}"
-    return _SWITCHED[spec.role](name, contact, journal, timing, key=key, state_dir=state_dir, permit=permit)
+    return _SWITCHED[spec.role](
+        name, contact, journal, timing, key=key, state_dir=state_dir, permit=permit, observe=observe
+    )

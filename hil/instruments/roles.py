@@ -17,6 +17,26 @@ Witness = Callable[[], bool]
 """A second opinion on the effect of a set: true when it is seen (device gone, link down, current fell)."""
 
 
+@dataclass(frozen=True)
+class Effect:
+    """A witness who says what it looks for; ``what`` completes "waited for ..."."""
+
+    what: str
+    seen: Witness
+
+    def __call__(self) -> bool:
+        return self.seen()
+
+
+Observe = Callable[[bool], Witness | None]
+"""Asked before a set to on (True) or off who will see its effect; None where nobody can."""
+
+
+def unobserved(_on: bool) -> Witness | None:
+    """There is nobody beside the instrument itself."""
+    return None
+
+
 class Switch(Enum):
     """Position of a switch as far as anybody knows; unknown is never off."""
 
@@ -131,6 +151,9 @@ class Meter(Role, Protocol):
 
     def stays_below(self, limit_w: float, seconds: float) -> Power:
         """Watch a sleeping machine for ``seconds``; WakeFailed when a reading reaches ``limit_w``."""
+
+    def confirm_above(self, limit_w: float, seconds: float = 0.4) -> Power:
+        """A running machine, watched for ``seconds``: BenchError for a meter that reads less, or the same each time."""
 
 
 @runtime_checkable

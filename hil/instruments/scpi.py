@@ -199,6 +199,18 @@ class ScpiPowerMeter:
 
         return self.measure(seconds, watch)
 
+    def confirm_above(self, limit_w: float, seconds: float = 0.4) -> Power:
+        """That it measures: a meter that is stuck, at nothing or at its last value, is a BenchError."""
+        power = self.measure(max(seconds, 4 * self._table.refresh_s))
+        stuck = power.samples > 2 and power.least_w == power.most_w
+        if stuck or power.least_w <= limit_w:
+            raise BenchError(
+                f"{self.name} to follow a machine that runs, above {limit_w:g} W",
+                seen=f"{power.samples} times {power.mean_w:.5g} W" if stuck else f"{power.least_w:.3g} W",
+                where=self._session.where, next_step="check what it is wired to, its range and its update rate",
+            )  # fmt: skip
+        return power
+
     def _sample(self) -> float:
         reply = self._session.query(self._table.read.format(channel=self._channel)).strip()
         try:

@@ -14,12 +14,11 @@ from hil.clock import Deadline
 from hil.errors import BenchError, UsageError
 from hil.instruments.off_time import OffTime
 from hil.instruments.profile import Profile
-from hil.instruments.roles import Identity, Switch, Witness
+from hil.instruments.roles import Effect, Identity, Observe, Switch, Witness, unobserved
 from hil.instruments.session import InstrumentLost
 from hil.journal import Journal
 from hil.wait import pause, wait_until
 
-WITNESS_TIMEOUT_S = 10.0
 _TRIES = 3
 
 
@@ -29,6 +28,10 @@ Permit = Callable[[], None]
 
 def granted() -> None:
     """To whoever has nobody beside him."""
+
+
+class _Lied(BenchError):
+    """The instrument answered that it did, and the effect did not come."""
 
 
 class Contact(Protocol):
@@ -46,11 +49,15 @@ class Contact(Protocol):
 
 @dataclass(frozen=True)
 class Timing:
-    """What the switched thing needs, in seconds: after the relay moved, until it must read back, without power."""
+    """What the switched thing needs, in seconds.
+
+    After the relay moved, until it must read back, without power, and until a witness must have seen the effect.
+    """
 
     settle_s: float = 0.0
     confirm_s: float = 5.0
     min_off_s: float = 0.0
+    witness_s: float = 10.0
 
 
 class Switching:
@@ -60,13 +67,15 @@ class Switching:
 
     def __init__(
         self, name: str, contact: Contact, journal: Journal, timing: Timing,
-        *, key: str, state_dir: Path | None = None, permit: Permit = granted,
+        *, key: str, state_dir: Path | None = None, permit: Permit = granted, observe: Observe = unobserved,
     ) -> None:  # fmt: skip
-        self._contact, self._permit = contact, permit
+        self._contact, self._permit, self._observe = contact, permit, observe
         self.name, self._journal, self._timing = name, journal, timing
         self._off_time = OffTime(key, timing.min_off_s, state_dir) if timing.min_off_s > 0 else None
         self._in_doubt = False
         """A set was lost with its connection: an instrument that was frozen may still act upon it when it thaws."""
+        self._caught: BenchError | None = None
+        """It said that it did, and a witness saw that it did not."""
 
     @property
     def identity(self) -> Identity:
@@ -82,6 +91,12 @@ class Switching:
         """``again``: repeat the set on a fresh connection when one was lost in the middle (idempotent sets only)."""
         wanted = Switch.ON if on else Switch.OFF
         with self._journal.span("instrument", f"{self.name}: {verb}") as outcome:
+            witness = witness or self._observe(on)
+            if self._caught is not None and witness is None and not on:
+                raise BenchError(
+                    f"a witness of {self.name} {verb}", seen=f"nobody, and it is not to be trusted: {self._caught}",
+                    where=str(self.identity), next_step="mend it before going on",
+                ) from self._caught  # fmt: skip
             outcome["before"] = before = self._read()
             if before is not wanted or self._in_doubt:
                 self._wait_off_time(on)
@@ -139,11 +154,16 @@ class Switching:
             outcome["position"] = seen
 
     def _wait_for_effect(self, witness: Witness, verb: str) -> None:
-        wait_until(
-            witness, what=f"the effect of {self.name} {verb}", timeout_s=WITNESS_TIMEOUT_S, interval_s=0.02,
-            journal=self._journal, where=str(self.identity),
-            next_step=f"{self.name} says it did: check the wiring and the contact, which may be welded or dead",
-        )  # fmt: skip
+        effect = witness.what if isinstance(witness, Effect) else "the effect"
+        try:
+            wait_until(
+                witness, what=f"{effect} after {self.name} {verb}", timeout_s=self._timing.witness_s,
+                interval_s=0.02, journal=self._journal, where=str(self.identity), error=_Lied,
+                next_step=f"{self.name} says it did: check the wiring and the contact, which may be welded or dead",
+            )  # fmt: skip
+        except _Lied as error:
+            self._caught = error
+            raise
 
     def _wait_off_time(self, on: bool) -> None:
         if on and self._off_time is not None and (remaining_s := self._off_time.remaining_s()) > 0:
@@ -208,12 +228,10 @@ class SwitchedSlot(Switching):
     """A pull is an event of its own: when the connection is lost in the middle it is not made a second time."""
 
     def pull(self, witness: Witness | None = None, *, profile: Profile | None = None) -> None:
-        self._shape(False, profile)
-        self._switch(False, "pull", witness, again=False)
+        self._go(False, "pull", witness, profile)
 
     def plug(self, witness: Witness | None = None, *, profile: Profile | None = None) -> None:
-        self._shape(True, profile)
-        self._switch(True, "plug", witness, again=False)
+        self._go(True, "plug", witness, profile)
 
     def glitch(self, seconds: float) -> None:
         if (seen := self.state()) is not Switch.ON:
@@ -227,6 +245,11 @@ class SwitchedSlot(Switching):
                 self._touch(False, seconds)
                 self._contact.set(True)
             self._read_back(Switch.ON, "close again after a glitch")
+
+    def _go(self, on: bool, verb: str, witness: Witness | None, profile: Profile | None) -> None:
+        witness = witness or self._observe(on)  # before a bounce: a link does not come back in between
+        self._shape(on, profile)
+        self._switch(on, verb, witness, again=False)
 
     def _shape(self, on: bool, profile: Profile | None) -> None:
         """Tell a breaker its profile, or make the bounce of a relay contact by contact, each timed on the journal."""
@@ -281,10 +304,13 @@ class RelayButton(Switching):
 
 
 class Feeds:
-    """All feeds of one machine as one outlet: off when all are off, on when all are on, unknown in between."""
+    """All feeds of one machine as one outlet: off when all are off, on when all are on, unknown in between.
 
-    def __init__(self, name: str, feeds: Sequence[SwitchedOutlet]) -> None:
-        self.name, self._feeds = name, tuple(feeds)
+    The effect of a set is there when the last feed has moved.
+    """
+
+    def __init__(self, name: str, feeds: Sequence[SwitchedOutlet], observe: Observe = unobserved) -> None:
+        self.name, self._feeds, self._observe = name, tuple(feeds), observe
 
     @property
     def identity(self) -> Identity:
@@ -295,11 +321,13 @@ class Feeds:
         return found.pop() if len(found) == 1 else Switch.UNKNOWN
 
     def on(self, witness: Witness | None = None) -> None:
+        witness = witness or self._observe(True)
         for feed in self._feeds[:-1]:
             feed.on()
         self._feeds[-1].on(witness)
 
     def off(self, witness: Witness | None = None) -> None:
+        witness = witness or self._observe(False)
         for feed in self._feeds[:-1]:
             feed.off()
         self._feeds[-1].off(witness)

@@ -41,7 +41,7 @@ def emergency_off(testbed: Testbed, journal: Journal) -> list[Cut]:
     instruments = {name: one.model_copy(update={"settle_s": 0.0}) for name, one in testbed.instruments.items()}
     units = _units(testbed)
     with (
-        Bench(testbed.model_copy(update={"instruments": instruments}), journal) as bench,
+        Bench(testbed.model_copy(update={"instruments": instruments}), journal, witnessed=False) as bench,
         ThreadPoolExecutor(len(units) + 1) as pool,
     ):
         tripping = pool.submit(_trip, testbed)

@@ -9,7 +9,7 @@ from instrument_lab import InstrumentLab
 
 from hil.errors import BenchError, WakeFailed
 from hil.instruments import open_instrument
-from hil.virtual.faults.instrument import MeterFreezes
+from hil.virtual.faults.instrument import MeterFreezes, MeterStuckAtZero
 from hil.wait import wait_until
 
 
@@ -79,8 +79,26 @@ def test_frozen_meter_is_no_witness(journal):
     """The fault that the power suite must catch: the reading no longer follows the machine."""
     lab = InstrumentLab([MeterFreezes()])
     meter = open_instrument("meter", lab.specs["meter"], journal)
+    meter.read_w()
     lab.ends.mains_w = 2.0
     with pytest.raises(BenchError):
         meter.wait_below(5.0, 0.4)
+    meter.close()
+    lab.close()
+
+
+def test_meter_that_follows(meter):
+    """A running machine is seen to run, and no two readings are the same: the meter may be the witness of sleep."""
+    assert meter.confirm_above(10.0).least_w > 10.0
+
+
+@pytest.mark.parametrize(("fault", "seen"), [(MeterStuckAtZero, "times 0 W"), (MeterFreezes, r"times (60|59)\.\d+ W")])
+def test_stuck_meter_is_caught_while_the_machine_runs(journal, fault, seen):
+    """Every sleep would be believed, or none: the bench is at fault, and not the device."""
+    lab = InstrumentLab([fault()])
+    meter = open_instrument("meter", lab.specs["meter"], journal)
+    meter.read_w()
+    with pytest.raises(BenchError, match=seen):
+        meter.confirm_above(10.0)
     meter.close()
     lab.close()

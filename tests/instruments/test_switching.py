@@ -8,7 +8,9 @@ import pytest
 from instrument_lab import InstrumentLab
 
 from hil.errors import BenchError, UsageError
-from hil.instruments import HAND, Feeds, Profile, Switch, open_instrument
+from hil.instruments import HAND, Feeds, Profile, Switch, family_named, open_instrument
+from hil.instruments.switching import SwitchedOutlet, SwitchedSlot, Timing
+from hil.instruments.witnesses import loss_of_link, loss_of_power
 from hil.virtual.faults.instrument import SlotRelayLies
 from hil.virtual.instruments.server import Mishap
 
@@ -78,17 +80,17 @@ def test_pull_is_fast(role):
 def test_set_that_is_ignored_is_found(lab, role):
     """An instrument that answers "no error" and does nothing is caught by the read-back."""
     slot = role("slot")
-    slot._timing = slot._timing.__class__(confirm_s=0.2)
+    slot._timing = Timing(confirm_s=0.2)
     lab.call(lambda: setattr(lab.instruments.servers["slot"].device, "ignores_sets", True))
     with pytest.raises(BenchError, match="reads back on"):
         slot.pull()
 
 
-def test_welded_contact_is_found_by_the_witness(journal, monkeypatch, tmp_path):
+def test_welded_contact_is_found_by_the_witness(journal, tmp_path):
     """A relay that reads back right and did not move is caught by whoever watches the effect."""
-    monkeypatch.setattr("hil.instruments.switching.WITNESS_TIMEOUT_S", 0.2)
     lab = InstrumentLab([SlotRelayLies()])
     slot = open_instrument("slot", lab.specs["slot"], journal, state_dir=tmp_path)
+    slot._timing = Timing(witness_s=0.2)
     try:
         with pytest.raises(BenchError, match="welded"):
             slot.pull(witness=lambda: ("slot", False) in lab.ends.done)
@@ -101,7 +103,7 @@ def test_steps_are_on_the_journal_with_their_times(role, records):
     """Set, settling and read-back each have a start and an end, so that a removal can be told to the millisecond."""
     role("slot", settle_s=0.02).pull(witness=lambda: True)
     ended = {record["what"]: record["duration_s"] for record in records if record["phase"] == "end"}
-    steps = ["slot: pull", "slot: set off", "slot settles", "slot: read back", "the effect of slot pull"]
+    steps = ["slot: pull", "slot: set off", "slot settles", "slot: read back", "the effect after slot pull"]
     assert set(steps) <= set(ended)
     assert ended["slot settles"] >= 0.02
     assert ended["slot: pull"] >= sum(ended[step] for step in steps[1:])
@@ -231,3 +233,63 @@ def test_two_feeds_are_one_outlet(lab, role):
     assert both.state() is Switch.OFF
     both.cycle(off_s=0.05)
     assert both.state() is Switch.ON
+
+
+class Neighbours:
+    """What stands beside an instrument: a partner with a link, and a meter on the lab's mains."""
+
+    def __init__(self, ends):
+        self.ends, self.carrier = ends, True
+
+    def read_w(self):
+        return self.ends.watts()
+
+
+@pytest.fixture
+def watched(lab, journal, tmp_path):
+    """``watched(SwitchedSlot, observe)``: the lab's instrument in this role, with a witness that is soon given up."""
+    opened = []
+
+    def build(kind, observe):
+        name = {SwitchedSlot: "slot", SwitchedOutlet: "outlet"}[kind]
+        spec = lab.specs[name]
+        contact = family_named(spec.family).dialect.contact(name, spec, journal)
+        timing = Timing(witness_s=0.2)
+        opened.append(kind(name, contact, journal, timing, key=name, state_dir=tmp_path, observe=observe))
+        return opened[-1]
+
+    yield build
+    for one in opened:
+        one.close()
+
+
+@pytest.mark.parametrize("profile", [None, Profile("bounce", bounce_s=0.02, period_s=0.01)])
+def test_partner_is_the_witness_of_a_pull(lab, watched, profile):
+    """A breaker that reads back "open" while the partner keeps its link is caught, and not believed a second time."""
+    partner = Neighbours(lab.ends)
+    slot = watched(SwitchedSlot, loss_of_link(lambda: partner))
+    with pytest.raises(BenchError, match="partner to lose its link after slot pull"):
+        slot.pull(profile=profile)
+    slot.plug()
+    partner.carrier = False
+    with pytest.raises(BenchError, match="not to be trusted"):
+        slot.pull()
+
+
+def test_meter_is_the_witness_of_the_outlet(lab, watched):
+    """An outlet that says "off" while current flows is caught; one that is off already needs no witness."""
+    outlet = watched(SwitchedOutlet, loss_of_power(lambda: Neighbours(lab.ends)))
+    outlet.off()
+    outlet.off()
+    outlet.on()
+    told(lab, "outlet", 1001).welded = True
+    with pytest.raises(BenchError, match="meter to read no power after outlet off"):
+        outlet.off()
+
+
+def test_partner_without_a_link_witnesses_nothing(lab, watched):
+    """A disabled NIC has no link to lose: pulling it is no error."""
+    partner = Neighbours(lab.ends)
+    partner.carrier = False
+    watched(SwitchedSlot, loss_of_link(lambda: partner)).pull()
+    assert lab.ends.done == [("slot", False)]

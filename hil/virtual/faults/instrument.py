@@ -8,7 +8,7 @@ from hil.virtual.faults import Fault
 
 
 class SlotRelayLies(Fault):
-    """The slot breaker reads back "open" and its contact is welded: the NIC never left."""
+    """The slot breaker reads back "open" and its contact is welded: the NIC never left. The bench is at fault."""
 
     caught_by: ClassVar = ("pnp",)
 
@@ -17,7 +17,7 @@ class SlotRelayLies(Fault):
 
 
 class CableRelayLies(Fault):
-    """The link breaker reads back "open" and its contact is welded: the link never went down."""
+    """The link breaker reads back "open" and its contact is welded: the link never went down. The bench is at fault."""
 
     caught_by: ClassVar = ("link",)
 
@@ -41,6 +41,15 @@ class OutletStaysOff(Fault):
 
     def relay_on(self, on: bool, *, instrument: str) -> bool:
         return False if instrument == "outlet" else on
+
+
+class MeterStuckAtZero(Fault):
+    """The meter's current clamp has slipped off: it reads nothing, asleep or awake, and every sleep would be believed."""
+
+    caught_by: ClassVar = ("power",)
+
+    def reading_w(self, watts: float, *, instrument: str) -> float:
+        return 0.0
 
 
 class MeterFreezes(Fault):

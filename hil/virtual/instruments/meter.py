@@ -80,7 +80,10 @@ class PowerMeter(ScpiDevice):
             self._integrated_s += self._rate_s
 
     def _measure(self) -> float:
-        true_w = self._faults.reading_w(self._watts(), instrument=self.name)
+        return self._faults.reading_w(self._sample(), instrument=self.name)
+
+    def _sample(self) -> float:
+        true_w = self._watts()
         share = true_w / _MAINS_V / self._range_a
         if self._auto and (share > _UP or share < _DOWN):
             fitting = next((amps for amps in _RANGES_A if true_w / _MAINS_V <= amps), _RANGES_A[-1])
