@@ -64,3 +64,7 @@ class PSObject(Mapping[str, object]):
 
     def __str__(self) -> str:
         return self.text or repr(dict(self.properties))
+
+    def in_words(self) -> str:
+        """``Name: Ethernet 2, Status: Up``, without what is empty; for people."""
+        return ", ".join(f"{name}: {value}" for name, value in self.items() if value not in (None, "", []))

@@ -18,13 +18,16 @@ from hil.remote.errors import CommandTimeout, ConnectionLost, ErrorDetail, Power
 from hil.remote.far_end import START, SUBSYSTEM
 from hil.remote.objects import PSEnum, PSObject
 from hil.remote.runspace import Job, Runspace, RunspaceEnded, no_pool
-from hil.remote.ssh import GRACE_S, SshSession
+from hil.remote.ssh import GRACE_S, SHOWN_CHARACTERS, SshSession
 
 if TYPE_CHECKING:
     from hil.journal import Journal
 
 OPEN_TIMEOUT_S = 60.0
 """Two processes and a compiler start behind the 5.1 stub, on a machine that has just booted."""
+
+
+_SHOWN_ROWS = 20
 
 
 class Result(list[Any]):
@@ -130,14 +133,15 @@ class PowerShell:
         self, pipelines: Sequence[Command | Pipeline], jobs: Sequence[Job], timeout_s: float, check: bool, quiet: bool
     ) -> list[Result]:
         text = "; ".join(map(str, pipelines))
-        with self._lock, self._span(text, quiet):
+        with self._lock, self._span(text, quiet) as outcome:
             runspace = self._open(Deadline(OPEN_TIMEOUT_S))
             with self._held(text, timeout_s):
                 try:
                     runspace.run(jobs, Deadline(timeout_s))
                 except TimeoutError:
                     self._stop(runspace, jobs, text, timeout_s)
-        results = [_result(job) for job in jobs]
+            results = [_result(job) for job in jobs]
+            outcome |= _in_short(results)
         if check:
             for pipeline, result in zip(pipelines, results, strict=True):
                 if result.errors:
@@ -216,12 +220,12 @@ class PowerShell:
             channel.close()
 
     @contextmanager
-    def _span(self, text: str, quiet: bool) -> Iterator[None]:
+    def _span(self, text: str, quiet: bool) -> Iterator[dict[str, Any]]:
         if self._journal is None or quiet:
-            yield
+            yield {}
             return
-        with self._journal.span("command", text, host=self.session.ssh.host):
-            yield
+        with self._journal.span("command", text, host=self.session.ssh.host) as outcome:
+            yield outcome
 
     def _note(self, text: str) -> None:
         if self._journal is not None:
@@ -257,6 +261,14 @@ def _result(job: Job) -> Result:
         if isinstance(job.reason, PSObject):
             result.errors.append(_detail(job.reason))
     return result
+
+
+def _in_short(results: Sequence[Result]) -> dict[str, str]:
+    """What came back, as far as a person reads it, for the journal."""
+    rows = [each.in_words() if isinstance(each, PSObject) else str(each) for result in results for each in result]
+    errors = [f"{error.error_id}: {error.message}" for result in results for error in result.errors]
+    told = {"output": "\n".join(rows[:_SHOWN_ROWS]), "errors": "\n".join(errors)}
+    return {name: text[:SHOWN_CHARACTERS] for name, text in told.items() if text}
 
 
 def _message(record: Any, name: str) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GRACE_S = 5.0
 """What an operation gets beyond its own deadline to end in order, before the connection is cut."""
+SHOWN_CHARACTERS = 1000
+"""Of what a command put out, on the journal."""
 _SLICE_S = 0.05
 _EOF_AFTER_EXIT_S = 1.0
 """A detached grandchild can hold stdout open for ever after the program ended (openssh-psrp.md, 1.6, #2452)."""
@@ -159,6 +161,8 @@ class SshSession:
             finally:
                 channel.close()
             outcome["exit_code"] = completed.exit_code
+            told = {"stdout": completed.stdout, "stderr": completed.stderr}
+            outcome |= {name: data[:SHOWN_CHARACTERS].decode("utf-8", "replace") for name, data in told.items() if data}
         return completed
 
     def open_channel(self, *, timeout_s: float = 10.0, what: str = "a channel") -> paramiko.Channel:

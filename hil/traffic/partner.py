@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -121,10 +121,14 @@ class _PortPartner:
             pause(_LINK_POLL_S, why="the partner's link to come up")
         return True
 
+    @contextmanager
     def capture(
         self, *, ethertype: int = ETH_P_ALL, outgoing: bool = False, limit: int = 100_000
-    ) -> AbstractContextManager[Capture]:
-        return self._port.capture(ethertype=ethertype, outgoing=outgoing, limit=limit)
+    ) -> Iterator[Capture]:
+        with self.journal.span("capture", "frames", ethertype=f"0x{ethertype:04X}", where=self.where) as seen:
+            with self._port.capture(ethertype=ethertype, outgoing=outgoing, limit=limit) as capture:
+                yield capture
+            seen |= {"frames": len(capture.frames()), "lost": capture.lost}
 
     def counters(self) -> PortCounters:
         return self._port.counters()
