@@ -374,7 +374,7 @@ def test_stopped(desk: Desk, runs: Runs, phase: str, number: signal.Signals) -> 
 
 def _reached(place: Path, phase: str) -> bool:
     report = place / "reports/latest"
-    if not report.exists():
+    if not (report / "results.jsonl").exists():
         return False
     if phase == "reports":
         return '"kind": "end"' in (report / "results.jsonl").read_text()[-500:]
