@@ -18,9 +18,9 @@ import socket
 import struct
 import sys
 import time
-from contextlib import suppress
 from typing import Any
 
+from hil import netns
 from hil.virtual.faults import Fault, load
 from hil.virtual.nic.segment import HEADER_SIZE, VnetHeader, cut, headers_size, segment_count
 
@@ -272,8 +272,7 @@ def main() -> None:
     """Started by channel.py: descriptors of control, wake and counters, then the faults that touch single frames."""
     control, wake, memory = (int(word) for word in sys.argv[1:4])
     faults = [load(path) for path in sys.argv[4:]]
-    with suppress(PermissionError):  # hardware does not wait for its turn; only root may say so
-        os.nice(-10)
+    netns.prefer()  # hardware does not wait for its turn
     DataPath(socket.socket(fileno=control), socket.socket(fileno=wake), memory, faults).run()
 
 
