@@ -227,7 +227,8 @@ def _plain_entry(text: str, number: int) -> Line | None:
     fields = [key, *rest.split(",")] if has_key else body.split(",")
     texts = [_with_quoted(field.strip(), quoted) if _QUOTED in field else field.strip() for field in fields]
     values = tuple(texts[has_key:])
-    return Line(texts[0] if has_key else None, values if rest.strip() or not has_key else (), number)
+    nothing = not rest.strip() if has_key else not body
+    return Line(texts[0] if has_key else None, () if nothing else values, number)
 
 
 def _with_quoted(field: str, quoted: Iterator[str]) -> str:
