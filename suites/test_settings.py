@@ -163,16 +163,14 @@ def test_settings_survive_reboot(before, tune, adapter, machine, expect):
     assert adapter.features.snapshot() == tuned
 
 
-def test_settings_survive_sleep(before, tune, adapter, machine, undo, limits):
-    """S3 keeps every setting.
+@pytest.mark.requires("meter", "button")
+def test_settings_survive_sleep(before, tune, adapter, asleep, light, button):
+    """Sleep (S3, or Modern Standby where that is in its place) keeps every setting.
 
     A laptop sleeps ten times a day; a setting that lasts until the first lid is none.
     """
     tuned = tune()
-    suspension = machine.suspend("S3", wake_after_s=limits.wake_guard_s)
-    undo(machine.ensure_awake)
-    machine.wait_asleep()
-    machine.wait_awake(suspension)
+    asleep(light).woken_by(button.press)
     adapter.wait_up()
     assert adapter.features.snapshot() == tuned
 

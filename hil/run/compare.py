@@ -10,4 +10,4 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     if op != "==" or not isinstance(left, Snapshot) or not isinstance(right, Snapshot):
         return None
     changes = left.changes(right)
-    return [f"{len(changes)} settings are not as they were", *map(str, changes)]
+    return [f"{len(changes)} of {len(right)} settings are not as they were", *map(str, changes)]

@@ -25,6 +25,7 @@ Value = str | int | bool
 _DIRECTIONS = ("Disabled", "TxEnabled", "RxEnabled", "RxTxEnabled")
 _PROFILES = ("", "Closest", "ClosestStatic", "NUMA", "NUMAStatic", "Conservative")
 _CHECK_BOX = ("Unsupported", "Disabled", "Enabled")
+_DRIVER_KEY = "DEVPKEY_Device_Driver"
 _NO_SUCH_CMDLET = "CommandNotFoundException"
 _UNSET = ("", "--")
 """How Windows shows an optional property that nobody has set."""
@@ -226,7 +227,12 @@ class Features:
         return seen
 
     def restore(self, before: Snapshot, *, restart: bool = True) -> None:
-        """Write back what differs from ``before``, if anything; errors as :meth:`set`."""
+        """Write back what differs from ``before``, if anything; errors as :meth:`set`.
+
+        A device that does not start has no adapter to ask: its properties go into the registry, and it starts anew.
+        """
+        if self._adapter.problem():
+            self._revive(before)
         changes = self.snapshot().changes(before)
         wanted = {one.key: one.before for one in changes if one.before is not None}
         behind = {key.lower() for key in wanted}
@@ -276,6 +282,17 @@ class Features:
                 if error.category == "PermissionDenied":
                     raise error
                 raise DutError(str(command), seen=error.message, where=self._adapter.name) from error
+
+    def _revive(self, before: Snapshot) -> None:
+        device = self._adapter.device
+        path = rf"HKLM:\SYSTEM\CurrentControlSet\Control\Class\{device.properties([_DRIVER_KEY])[_DRIVER_KEY]}"
+        kept = {keyword: value for keyword, value in before.properties().items() if value}
+        self._adapter.machine.shell.batch(
+            [Command("Set-ItemProperty", LiteralPath=path, Name=name, Value=value) for name, value in kept.items()]
+        )
+        device.disable()
+        device.enable()
+        self._adapter.wait_up()
 
     def _take_away(self, name: str, keywords: Sequence[str]) -> Command:
         """Reset- knows properties by the name that is shown."""
