@@ -115,7 +115,7 @@ def _put_to_rest(request: dict[str, Any]) -> int:
     from hil.testbed.model import Testbed
 
     testbed = Testbed.model_validate(request["testbed"])
-    held = adopt(testbed, os.fdopen(request["lease"], "r+", encoding="utf-8"), request["fence"])
+    held = adopt(testbed, request["lease"], request["fence"])
     if held is None:
         return 0  # somebody else has the bench already, or it is there no more
     journal = Journal(Path(request["folder"]) / "watchdog.jsonl")

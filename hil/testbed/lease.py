@@ -151,16 +151,19 @@ def seize(testbed: Testbed, *, run: str) -> Lease:
         return _hand_over(folder, fence, _replaced(folder), run)
 
 
-def adopt(testbed: Testbed, file: IO[str], number: int) -> Lease | None:
-    """What the watchdog of holder ``number`` goes on with; None when somebody else holds the bench already."""
-    folder = machine_folder(testbed)
-    if not folder.exists():
-        return None
-    with _changing(folder) as fence:
-        owner = _read(file)
-        if _number(fence) != number or owner is None:
-            return None
-        return _hand_over(folder, fence, file, owner.run, watchdog=True)
+def adopt(testbed: Testbed, descriptor: int, number: int) -> Lease | None:
+    """What the watchdog of holder ``number`` goes on with; None when somebody else holds the bench already.
+
+    ``descriptor`` is that of the holder's :meth:`Lease.fileno`, and is closed with the lease.
+    """
+    folder, file = machine_folder(testbed), os.fdopen(descriptor, "r+", encoding="utf-8")
+    if folder.exists():
+        with _changing(folder) as fence:
+            owner = _read(file)
+            if _number(fence) == number and owner is not None:
+                return _hand_over(folder, fence, file, owner.run, watchdog=True)
+    file.close()
+    return None
 
 
 def standing(testbed: Testbed) -> Standing:

@@ -1,28 +1,38 @@
-"""Leases: one run per bench, and nothing left over by a run that died."""
+"""Leases: one run per bench, nothing left over by a run that died, and no harm by one that hung."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hil.errors import BenchError, UsageError
-from hil.testbed.lease import lease
+from hil.testbed.lease import EXPIRY_S, LeaseLost, adopt, lease, seize, standing
 from hil.testbed.model import Adapter, Machine, Ssh, Testbed
+from hil.testbed.out_of_service import Reason, out_of_service, put_back, take_out
 
 HOLD = """
-import sys, time
-from pathlib import Path
+import sys
 from hil.testbed.lease import lease
 from hil.testbed.model import Testbed
-with lease(Testbed.model_validate_json(sys.argv[1]), run="other"):
+with lease(Testbed.model_validate_json(sys.argv[1]), run="other") as held:
     print("held", flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        try:
+            held.check()
+            print("mine", flush=True)
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
 """
+NOBODY = 65534
 
 
 def a_testbed(state: Path, *, host: str = "192.0.2.1", name: str = "desk") -> Testbed:
@@ -31,14 +41,28 @@ def a_testbed(state: Path, *, host: str = "192.0.2.1", name: str = "desk") -> Te
     return Testbed(name=name, machine=machine, adapter=adapter, state_dir=state)
 
 
-def hold(bench: Testbed) -> subprocess.Popen[str]:
-    """Another process that holds the bench."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, bench.model_dump_json()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+@contextmanager
+def hold(bench: Testbed) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the bench, and says on demand whether it still may use it."""
+    command = [sys.executable, "-c", HOLD, bench.model_dump_json()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+def asked(process: subprocess.Popen[str]) -> str:
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("?\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def silent_since(bench: Testbed, seconds: float) -> None:
+    """As if its holder's heart had last beaten so long ago."""
+    (file,) = bench.state_dir.glob("*/lease")  # type: ignore[union-attr]
+    then = file.stat().st_mtime - seconds
+    os.utime(file, (then, then))
 
 
 def test_a_second_run_is_told_who_holds_the_bench(tmp_path: Path) -> None:
@@ -47,29 +71,162 @@ def test_a_second_run_is_told_who_holds_the_bench(tmp_path: Path) -> None:
     with hold(bench) as other:
         with pytest.raises(BenchError) as caught, lease(a_testbed(tmp_path, name="same-machine"), run="mine"):
             raise AssertionError("two runs hold one bench")
-        assert other.stdin is not None
-        other.stdin.close()
+        assert asked(other) == "mine"
+        assert standing(bench).held
     assert f"pid {other.pid}" in str(caught.value)
     assert "run other of" in str(caught.value)
+    assert not standing(bench).held
     with lease(bench, run="mine") as held:
-        assert (held.owner.run, held.owner.pid, held.owner.fence) == ("mine", os.getpid(), 2)
+        assert (held.owner.run, held.owner.pid, held.owner.fence, held.inherited) == ("mine", os.getpid(), 2, "")
 
 
-def test_a_killed_run_leaves_no_lease(tmp_path: Path) -> None:
-    """After kill -9 or a power cut of the controller the bench is free at once, without cleaning by hand."""
+def test_a_killed_run_leaves_no_lease_but_a_word(tmp_path: Path) -> None:
+    """After kill -9 or a power cut of the controller the bench is free at once, and the next run knows to look."""
     bench = a_testbed(tmp_path)
     with hold(bench) as other:
         other.send_signal(signal.SIGKILL)
         other.wait(10)
         with lease(bench, run="mine") as held:
             assert held.owner.run == "mine"
-        other.communicate()
+            assert held.inherited.startswith("run other of")
+            assert "did not give it back" in held.inherited
+    with lease(bench, run="next") as held:
+        assert held.inherited == ""
 
 
 def test_other_machines_are_free(tmp_path: Path) -> None:
     """A lease keeps one bench, not the lab."""
     with lease(a_testbed(tmp_path), run="one"), lease(a_testbed(tmp_path, host="192.0.2.2"), run="two") as held:
         assert held.owner.run == "two"
+
+
+def test_a_holder_that_hangs_is_passed_over_and_outranked(tmp_path: Path) -> None:
+    """A run that was stopped for longer than a lease lasts has lost the bench, and learns it before it moves anything.
+
+    Else it would cut the mains under the feet of the run that has the bench by then.
+    """
+    bench = a_testbed(tmp_path)
+    with hold(bench) as other:
+        other.send_signal(signal.SIGSTOP)
+        with pytest.raises(BenchError, match="held by"), lease(bench, run="early"):
+            raise AssertionError("it hung for a moment only")
+        silent_since(bench, EXPIRY_S + 1)
+        with lease(bench, run="mine") as held:
+            other.send_signal(signal.SIGCONT)
+            assert asked(other).startswith("LeaseLost")
+            held.check()
+            with pytest.raises(BenchError, match="held by run mine"), lease(bench, run="third"):
+                raise AssertionError("two runs hold one bench")
+            other.communicate(timeout=10)
+            held.check()  # the one who was outranked gave nothing back
+        assert standing(bench).owner == held.owner
+
+
+def test_another_computer_counts_by_its_heartbeat(tmp_path: Path) -> None:
+    """On a shared folder whose locks do not reach across computers, a fresh heartbeat holds and an old one does not."""
+    bench = a_testbed(tmp_path)
+    with lease(bench, run="there") as held:
+        text = next(tmp_path.glob("*/lease")).read_text()
+    (file,) = tmp_path.glob("*/lease")
+    assert held.owner.ended
+    file.write_text(text.replace(held.owner.host, "elsewhere"))
+    assert standing(bench).held
+    with pytest.raises(BenchError, match="@elsewhere"), lease(bench, run="mine"):
+        raise AssertionError("held on another computer")
+    silent_since(bench, EXPIRY_S + 1)
+    assert not standing(bench).held
+    with lease(bench, run="mine") as mine:
+        assert "@elsewhere" in mine.inherited
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start a process of another user")
+def test_other_users_are_kept_out_and_let_in(tmp_path: Path) -> None:
+    """Users of one bench share its state folder, as the folder's own permissions say, whoever came first."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o755)
+    bench = a_testbed(shared)
+    with lease(bench, run="root"):
+        pass
+    go_on, done = os.pipe(), os.pipe()
+    child = os.fork()  # the interpreter may lie where another user cannot start it
+    if child == 0:
+        code = 1
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            with lease(bench, run="nobody"):
+                os.write(done[1], b".")
+                os.read(go_on[0], 1)
+            code = 0
+        finally:
+            os._exit(code)
+    assert select.select([done[0]], [], [], 10)[0], "another user was refused"
+    with pytest.raises(BenchError, match=f"pid {child}"), lease(bench, run="mine"):
+        raise AssertionError("another user's lease was not seen")
+    os.write(go_on[1], b".")
+    assert os.waitpid(child, 0)[1] == 0
+    for descriptor in (*go_on, *done):
+        os.close(descriptor)
+    with lease(bench, run="root again") as held:
+        assert (held.owner.fence, held.inherited) == (3, "")
+
+
+def _take_turns(bench: Testbed, turns: int, log: Path) -> None:
+    done = 0
+    while done < turns:
+        try:
+            with lease(bench, run="racer") as held, log.open("a") as file:
+                file.write(f"in {held.owner.fence}\n")
+                file.flush()
+                file.write(f"out {held.owner.fence}\n")
+                done += 1
+        except BenchError:
+            continue
+
+
+def test_many_at_once_get_it_one_after_the_other(tmp_path: Path) -> None:
+    """However many processes ask in the same moment, one has the bench, and no number is given out twice."""
+    bench, log = a_testbed(tmp_path), tmp_path / "log"
+    context = multiprocessing.get_context("spawn")
+    racers = [context.Process(target=_take_turns, args=(bench, 20, log)) for _ in range(4)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+    lines = log.read_text().split("\n")[:-1]
+    numbers = list(range(1, 81))
+    assert lines == [f"{word} {number}" for number in numbers for word in ("in", "out")]
+
+
+def test_seized_from_whoever_has_it(tmp_path: Path) -> None:
+    """An emergency waits for nobody; the next run learns that the bench was not left at rest."""
+    bench = a_testbed(tmp_path)
+    with lease(bench, run="mine") as held:
+        seize(bench, run="emergency").give_back(left="switched off")
+        with pytest.raises(LeaseLost, match="lease 2 was given out after 1"):
+            held.check()
+    with lease(bench, run="next") as later:
+        assert later.inherited == "switched off"
+
+
+def test_a_watchdog_goes_on_only_for_its_own_holder(tmp_path: Path) -> None:
+    """The watchdog of a dead run must not put a bench to rest on which the next run is at work already."""
+    bench = a_testbed(tmp_path)
+    first = seize(bench, run="first")
+    goes_on = adopt(bench, os.dup(first.fileno()), 1)
+    assert goes_on is not None
+    assert goes_on.owner.watchdog
+    assert goes_on.owner.run == "first"
+    with pytest.raises(LeaseLost):
+        first.check()
+    seize(bench, run="second").give_back()
+    assert adopt(bench, os.dup(first.fileno()), 2) is None
+    goes_on.give_back()
+    first.give_back()
+    assert standing(bench).owner.run == "second"  # type: ignore[union-attr]
 
 
 def test_a_half_written_lease_does_not_hold(tmp_path: Path) -> None:
@@ -81,6 +238,7 @@ def test_a_half_written_lease_does_not_hold(tmp_path: Path) -> None:
     file.write_text('{"pid": 1, "ho')
     with lease(bench, run="two") as held:
         held.beat()
+        held.check()
     assert '"two"' in file.read_text()
 
 
@@ -89,3 +247,32 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file"), lease(a_testbed(tmp_path / "file"), run="mine"):
         raise AssertionError("leased on a file")
+
+
+def test_out_of_service(tmp_path: Path) -> None:
+    """A bench that is quarantined is refused with the cause, until a person clears it; a trip is never softened."""
+    bench = a_testbed(tmp_path)
+    assert out_of_service(bench) is None
+    take_out(bench, Reason.QUARANTINED, "its disk is dead")
+    with pytest.raises(BenchError, match=r"quarantined by .* its disk is dead"), lease(bench, run="mine"):
+        raise AssertionError("ran on a quarantined bench")
+    with lease(bench, run="recover", despite=Reason.QUARANTINED):
+        take_out(bench, Reason.TRIPPED, "smoke")
+        take_out(bench, Reason.QUARANTINED, "it does not answer")
+    with pytest.raises(BenchError, match=r"tripped by .* smoke"), lease(bench, run="x", despite=Reason.QUARANTINED):
+        raise AssertionError("ran on a tripped bench")
+    cleared = put_back(bench)
+    assert cleared is not None
+    assert cleared.reason is Reason.TRIPPED
+    with lease(bench, run="mine"):
+        pass
+
+
+def test_a_note_that_cannot_be_read_keeps_the_bench_out(tmp_path: Path) -> None:
+    """Whatever the note said, somebody had a reason to write it."""
+    bench = a_testbed(tmp_path)
+    take_out(bench, Reason.TRIPPED, "smoke")
+    next(tmp_path.glob("*/out-of-service")).write_text("{")
+    note = out_of_service(bench)
+    assert note is not None
+    assert "cannot be read" in str(note)
