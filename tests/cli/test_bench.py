@@ -1,0 +1,188 @@
+"""``hil bench``: emergency off, quarantine and the ways back, on a virtual bench that stands by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil.bench import Bench
+from hil.clock import now_s
+from hil.errors import ExitCode
+from hil.instruments import Switch
+from hil.journal import Journal
+from hil.testbed.model import Testbed, Virtual
+from hil.virtual.lab import Lab
+from hil.wait import wait_until
+
+SUITE = """
+from pathlib import Path
+from hil.wait import pause
+
+def test_works(machine, slot, undo):
+    slot.pull()
+    undo(slot.plug)
+    Path("working").touch()
+    while not Path("go-on").exists():
+        pause(0.05, why="the emergency")
+
+def test_next(machine):
+    Path("touched").touch()
+"""
+
+
+class Place:
+    """A testbed file of a bench that stands, and a suite."""
+
+    def __init__(self, folder: Path, testbed: Testbed) -> None:
+        self.folder, self.testbed = folder, testbed
+        (folder / "up.yaml").write_text(json.dumps(testbed.dump()))
+        (folder / "test_suite.py").write_text(SUITE)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hil.cli", *words], cwd=self.folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"},
+        )  # fmt: skip
+
+    def hil(self, *words: str) -> tuple[int, str]:
+        with self.start(*words) as process:
+            said, _ = process.communicate(timeout=60)
+        return process.returncode, said
+
+    def bench(self, command: str) -> tuple[int, str]:
+        return self.hil("bench", command, "up.yaml")
+
+    def run(self, *words: str) -> tuple[int, str]:
+        return self.hil("run", "--testbed=up.yaml", "--no-provision", "test_suite.py", *words)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+    """``place()``: of a bench that is up until the test ends."""
+    from contextlib import ExitStack
+
+    with ExitStack() as opened:
+
+        def up(change: Callable[[Testbed], Testbed] = lambda testbed: testbed, **virtual: Any) -> Place:
+            described = Testbed(name="box", virtual=Virtual(**virtual))
+            return Place(tmp_path, change(opened.enter_context(Lab(described, tmp_path / "state", Journal()))))
+
+        yield up
+
+
+def test_emergency_off(place: Callable[..., Place]) -> None:
+    """Everything is off within seconds although a run holds the bench; that run can switch nothing on again, and none
+    starts until a person clears the bench; the next run then finds its way back by itself.
+
+    Whoever sees smoke has no time to ask who is at work, and wants no machine that comes back on its own.
+    """
+    box = place()
+    with Bench(box.testbed, Journal()) as seen, box.start("run", "--testbed=up.yaml", "--no-provision") as run:
+        wait_until((box.folder / "working").exists, what="the run", timeout_s=30)
+        code, said = box.bench("status")
+        assert (code, "held by run" in said, f"pid {run.pid}" in said) == (ExitCode.BENCH, True, True)
+        asked_s = now_s()
+        code, said = box.bench("off")
+        assert now_s() - asked_s < 10
+        assert code == ExitCode.OK, said
+        assert said.count("ok, after") == 4
+        assert (seen.outlet.state(), seen.slot.state()) == (Switch.OFF, Switch.OFF)
+        (box.folder / "go-on").touch()
+        text, _ = run.communicate(timeout=60)
+        assert run.returncode == ExitCode.BENCH, text
+        assert (seen.outlet.state(), seen.slot.state()) == (Switch.OFF, Switch.OFF)
+        assert not (box.folder / "touched").exists()
+        for command in (box.run, lambda: box.bench("recover")):
+            code, said = command()
+            assert code == ExitCode.BENCH
+            assert "tripped by" in said
+            assert "hil bench release" in said
+        assert seen.outlet.state() is Switch.OFF
+        assert "in service again; it was tripped by" in box.bench("release")[1]
+        code, said = box.run("-k", "next")
+        assert code == ExitCode.OK, said
+        assert (seen.outlet.state(), seen.slot.state()) == (Switch.ON, Switch.ON)
+        assert box.bench("status") == (ExitCode.OK, box.bench("status")[1])
+
+
+def test_emergency_off_that_fails_says_so(place: Callable[..., Place]) -> None:
+    """A contact that is welded or a unit that does not answer is named, what can be cut is cut, and the exit code says
+    that there still is power."""
+
+    def unreachable_slot(testbed: Testbed) -> Testbed:
+        slot = testbed.instruments["slot"].model_copy(update={"resource": "TCPIP::127.0.0.1::1::SOCKET"})
+        return testbed.model_copy(update={"instruments": {**testbed.instruments, "slot": slot}})
+
+    box = place(unreachable_slot, faults=("hil.virtual.faults.instrument:OutletRelayLies",))
+    code, said = box.bench("off")
+    assert code == ExitCode.BENCH
+    lines = {line.partition("  ")[0]: line for line in said.splitlines()}
+    assert "ok, after" in lines["outlet"]
+    assert "NOT OFF" in lines["slot"]
+    assert "NOT OFF: power below 1 W" in lines["the meter's word"]
+
+
+def test_quarantine_and_release(place: Callable[..., Place]) -> None:
+    """A bench that nothing brings back is refused by the next run with the cause, at once, until a person clears it.
+
+    Five hundred tests must not wait five hundred times for it, and the next night must not either.
+    """
+
+    def bare(testbed: Testbed) -> Testbed:
+        machine = testbed.machine.model_copy(update={"boot_timeout_s": 1.0})  # type: ignore[union-attr]
+        return testbed.model_copy(update={"machine": machine, "instruments": {}})
+
+    box = place(bare, faults=("hil.virtual.faults.recovery:NeverBootsAgain",))
+    (box.folder / "test_suite.py").write_text(
+        "def test_hangs(machine):\n    for _ in range(40):\n        machine.ssh.run(['hostname'], timeout_s=0.5)\n"
+        "def test_next(machine):\n    raise AssertionError('touched a bench that is gone')\n"
+    )
+    code, said = box.run()
+    assert code == ExitCode.BENCH, said
+    assert "touched a bench" not in said
+    code, said = box.bench("status")
+    assert code == ExitCode.BENCH
+    assert "quarantined by" in said
+    assert "back on the network" in said
+    began_s = now_s()
+    code, said = box.run()
+    assert (code, "quarantined by" in said) == (ExitCode.BENCH, True)
+    assert now_s() - began_s < 5
+    code, said = box.bench("recover")
+    assert (code, "reconnect (up to 1 s)" in said) == (ExitCode.BENCH, True)
+    assert "in service again; it was quarantined" in box.bench("release")[1]
+    assert "service  in service" in box.bench("status")[1]
+    assert box.bench("release")[1] == "it was in service\n"
+
+
+def test_recover_ends_a_quarantine(place: Callable[..., Place]) -> None:
+    """A person at a desk far away has the bench climb the ladder, sees each step, and has it back in service."""
+    from hil.testbed.out_of_service import Reason, take_out
+
+    box = place()
+    take_out(box.testbed, Reason.QUARANTINED, "it did not answer last night")
+    with Bench(box.testbed, Journal()) as seen:
+        seen.outlet.off()
+        code, said = box.bench("recover")
+        assert code == ExitCode.OK, said
+        assert "the machine on" in said
+        assert said.endswith("at rest, and in service\n")
+        assert seen.machine.ssh.alive()
+
+
+def test_a_description_of_a_virtual_bench_is_refused(tmp_path: Path) -> None:
+    """A virtual bench stands only while its run or ``hil lab up`` goes on: who names its description learns that."""
+    file = tmp_path / "box.yaml"
+    file.write_text("name: box\nvirtual: {}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "hil.cli", "bench", "status", str(file)], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert "hil lab up" in done.stderr
