@@ -36,6 +36,7 @@ DLL_INIT_FAILED = 0xC0000142
 """Exit code of a program for which there is no memory left in its session (ntstatus.h)."""
 MAX_SESSIONS = 10
 """sshd_config MaxSessions: channels at once on one connection."""
+_NO_PROMPT = b"the virtual machine has no prompt; name a command, for example: ssh ... whoami /groups\r\n"
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 
 
@@ -234,7 +235,7 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
         return subsystem == "sftp" or self._shell is not None
 
     def shell_requested(self) -> bool:
-        return False
+        return True
 
     def session_started(self) -> None:
         if self._shell is None:
@@ -267,8 +268,12 @@ class _Session(asyncssh.SSHServerProcess[bytes]):
 
     async def _execute(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self._server.running(asyncio.current_task())
+        if process.command is None:
+            process.stderr.write(_NO_PROMPT)
+            self._exit(1)
+            return
         try:
-            code = await self._server.host.execute(process.command or "", process.stdin, process.stdout, process.stderr)
+            code = await self._server.host.execute(process.command, process.stdin, process.stdout, process.stderr)
         except (asyncssh.Error, OSError, ConnectionError) as error:
             log.info("client of %s went away: %s", process.command, error)
             return

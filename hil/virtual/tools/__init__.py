@@ -43,6 +43,12 @@ class ToolCall:
     def err(self, text: str = "") -> None:
         self.stderr.write((text + "\n").replace("\n", "\r\n").encode("cp437", "replace"))
 
+    def not_recognized(self) -> int:
+        """What cmd.exe says of a program that is not there, and its exit code."""
+        text = "is not recognized as an internal or external command,\noperable program or batch file."
+        self.err(f"'{self.program}' {text}")
+        return NOT_RECOGNIZED
+
 
 Tool = Callable[[ToolCall], Awaitable[int]]
 
@@ -52,7 +58,7 @@ NOT_RECOGNIZED, NO_SUCH_PATH = 1, 1
 _MODULES = {
     "pnputil": "pnputil", "certutil": "certutil", "bcdedit": "bcdedit", "verifier": "verifier",
     "shutdown": "shutdown", "powercfg": "powercfg", "wevtutil": "wevtutil", "whoami": "whoami", "hostname": "hostname",
-    "cmd": "cmd",
+    "cmd": "cmd", "powershell": "powershell", "pwsh": "powershell",
 }  # fmt: skip
 """Programs of System32 to the module that has ``async def run(call: ToolCall) -> int``."""
 _INTERNAL = ("ver", "echo", "exit")
@@ -91,8 +97,7 @@ async def execute(command_line: str, bench: VirtualBench, stdin: Reader, stdout:
             call.err("The system cannot find the path specified.")
             return NO_SUCH_PATH
     if tool is None:
-        call.err(f"'{program}' is not recognized as an internal or external command,\noperable program or batch file.")
-        return NOT_RECOGNIZED
+        return call.not_recognized()
     return await tool(call) & 0xFFFFFFFF
 
 

@@ -43,3 +43,8 @@ class DriveServer(SFTPServer):
             os.utime(self.map_path(path), (attrs.atime, attrs.mtime))
 
     lsetstat = setstat
+
+    def exit(self) -> None:
+        """sftp-server.exe ends with 0; scp takes a session without an exit status for a failed one."""
+        if not self.channel.is_closing():
+            self.channel.exit(0)
