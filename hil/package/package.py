@@ -105,6 +105,13 @@ class Package:
         return settings.read(self.install.registry)
 
     @property
+    def content_sha256(self) -> str:
+        """One hash for the INF and all files that it names, but the catalog: signing anew changes no driver."""
+        catalog = self.inf.catalog_file(self.target.architecture)
+        named = sorted((file.path.lower(), file.sha256) for file in self.files if file.path != catalog)
+        return hashlib.sha256(repr(named).encode()).hexdigest().upper()
+
+    @property
     def driver_file(self) -> PackageFile:
         """The image of the function driver. Raises UsageError when the package installs none."""
         for file in self.files:
