@@ -66,7 +66,7 @@ def _text(bench: Testbed, missing: Any) -> str:
     ]
     partner = bench.partner
     if partner is not None and partner.kind == "local":
-        lines.append(f"partner     {partner.interface} {partner.address} in namespace {partner.netns}")
+        lines.append(f"partner     {partner.interface} {partner.address}: nsenter --net={partner.netns} ip address")
     lines += [f"{one.role:<11} {one.resource} channel {one.channel}" for one in bench.instruments.values()]
     lines += [f"missing     {name}: {cause}" for name, cause in missing.items()]
     return "\n".join([*lines, "", "up until interrupted (Ctrl-C)"])
