@@ -188,6 +188,8 @@ class SnmpContact:
                     f"{self._agent.name} to be a unit with {wanted}", seen=f"{identity} (sysObjectID {object_id})",
                     where=self._agent.resource, next_step="nothing was switched; compare family and address",
                 )  # fmt: skip
+            if tree.cancel is not None:  # what an earlier user left waiting would switch at its own time
+                self._agent.set(self._oid(tree.cancel[0]), tree.cancel[1])
             self._known = tree, identity
         return self._known
 

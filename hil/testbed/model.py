@@ -173,6 +173,12 @@ class Virtual(Section):
     instruments: tuple[Literal["outlet", "slot", "meter", "button", "cable"], ...] = (
         "outlet", "slot", "meter", "button", "cable",
     )  # fmt: skip
+    outlet_family: Literal[
+        "keysight-34980a", "apc-rpdu", "apc-rpdu2", "raritan-px", "netio", "shelly-gen2", "dli-pro"
+    ] = Field("keysight-34980a", description="what switches the mains: a relay unit, a PDU by SNMP or by HTTP")
+    outlet_delay_s: float = Field(0.0, ge=0, description="that a PDU lets pass between a command and its relay")
+    feeds: int = Field(1, ge=1, le=2, description="power supplies of the machine, each on an outlet of its own")
+    one_client: bool = Field(False, description="instruments with SCPI refuse a second client")
     second_adapter: bool = Field(False, description="a second NIC of the same hardware id")
     elevated: bool = True
     secure_boot: bool = False

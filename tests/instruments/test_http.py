@@ -13,7 +13,7 @@ from hil.instruments import Switch, open_instrument
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.testbed.model import Instrument, Secret
 from hil.virtual.instruments.http_server import HttpPdu
-from hil.virtual.instruments.snmp_agent import APC_RPDU, Pdu
+from hil.virtual.instruments.pdu import Pdu
 
 FIRST_CHANNEL = {"netio": "1", "shelly-gen2": "0", "dli-pro": "0", "redfish": "1"}
 SERIAL = {"netio": "24A42C000001", "shelly-gen2": "shellypro1-0001", "dli-pro": "DLI0001", "redfish": "BMC0001"}
@@ -25,7 +25,7 @@ def pdu(lab):
     started = []
 
     def start(**options):
-        server = HttpPdu(Pdu(APC_RPDU, lab.ends.set_mains, move_s=0.05), **options)
+        server = HttpPdu(Pdu({1: lab.ends.set_mains}, move_s=0.05), **options)
         lab.run(server.start())
         started.append(server)
         return server
@@ -62,7 +62,7 @@ def test_on_and_off(lab, pdu, journal, family):
 def test_answer_200_that_did_not_switch(pdu, journal, family):
     """A locked or write-protected outlet answers as if it obeyed: the read-back finds it."""
     server = pdu()
-    server.locked = True
+    server.pdu.ignores_sets = True
     outlet = open_instrument("mains", entry(server, family), journal)
     outlet._timing = replace(outlet._timing, confirm_s=0.2)
     with pytest.raises(BenchError, match="reads back on"):

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from hil.errors import BenchError, UsageError
 from hil.instruments import Switch, open_instrument
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
-from hil.instruments.snmp import _parse
+from hil.instruments.snmp import SnmpAgent, _parse
 from hil.testbed.model import Instrument, Secret
 from hil.virtual.instruments import snmp_agent as virtual
+from hil.virtual.instruments.pdu import Pdu
+from hil.wait import wait_until
 
 FAMILIES = {
     "rPDU": ("apc-pdu", "outlet", virtual.APC_RPDU),
@@ -30,7 +32,7 @@ def agent(lab):
     started = []
 
     def start(tree, **options):
-        server = virtual.SnmpServer(virtual.Pdu(tree, lab.ends.set_mains, move_s=0.05, **options), "s3cret")
+        server = virtual.SnmpServer(Pdu({1: lab.ends.set_mains}, move_s=0.05, **options), tree, "s3cret")
         lab.run(server.start())
         started.append(server)
         return server
@@ -124,9 +126,31 @@ def test_late_answer(agent, entry, journal):
 
 def test_outlet_that_does_not_exist(agent, entry, journal):
     """A channel beyond the PDU's is an error of its own."""
-    outlet = open_instrument("mains", entry(agent(virtual.APC_RPDU2), channel="99"), journal)
     with pytest.raises(InstrumentRefused, match="noSuchName"):
-        outlet.off()
+        open_instrument("mains", entry(agent(virtual.APC_RPDU2), channel="99"), journal)
+
+
+@pytest.mark.parametrize("tree", [virtual.APC_RPDU, virtual.APC_RPDU2], ids=["rPDU", "rPDU2"])
+def test_command_that_waits_in_the_unit(lab, agent, entry, journal, tree):
+    """A delayed off that an earlier user left behind is cancelled at open: it would cut the mains in our run."""
+    server = agent(tree, later_s=0.2)
+    earlier = SnmpAgent("earlier", server.resource, "s3cret", journal, 1.0)
+    earlier.set(f"{tree.control}.1", tree.later_off)
+    earlier.set(f"{tree.control}.2", tree.later_off)
+    outlet = open_instrument("mains", entry(server), journal)
+    outlet.on()
+    wait_until(lambda: not server.pdu.relays[2].contact, what="the other outlet's command", timeout_s=2)
+    assert outlet.state() is Switch.ON
+    assert lab.ends.done == []
+
+
+def test_slow_unit(lab, agent, entry, journal):
+    """A unit set to wait before it switches is waited for: acknowledged is not done."""
+    outlet = open_instrument("mains", entry(agent(virtual.RARITAN_PX2, delay_s=0.3), family="raritan-px"), journal)
+    started = time.monotonic()
+    outlet.off()
+    assert time.monotonic() - started >= 0.3
+    assert lab.ends.done == [("mains", False)]
 
 
 def test_state_that_is_neither(agent, entry, journal):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -43,15 +45,21 @@ class Ends:
 
 
 class InstrumentLab:
-    """``specs`` are testbed entries by role; ``instruments`` is the model, to be touched through ``call`` only."""
+    """``specs`` are testbed entries by role; ``instruments`` is the model, to be touched through ``call`` only.
 
-    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+    ``config`` are keys of a testbed's ``virtual`` section.
+    """
+
+    def __init__(self, faults: Sequence[Fault] = (), **config: Any) -> None:
         self.ends = Ends()
         self._more: list[InstrumentServer[Any]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        bench: Any = SimpleNamespace(config=Virtual(), machine=self.ends, faults=FaultChain(faults))
+        self._folder = TemporaryDirectory()
+        bench: Any = SimpleNamespace(
+            config=Virtual(**config), machine=self.ends, faults=FaultChain(faults), state_dir=Path(self._folder.name)
+        )
         self.instruments = Instruments(bench)
         self.specs: dict[str, Instrument] = self.run(self.instruments.start())
 
@@ -79,3 +87,4 @@ class InstrumentLab:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._folder.cleanup()

@@ -28,7 +28,7 @@ class CableRelayLies(Fault):
 class OutletRelayLies(Fault):
     """The outlet says off and the contactor is stuck: the machine was never without power."""
 
-    caught_by: ClassVar = ("power",)
+    caught_by: ClassVar = ("cross",)
 
     def relay_on(self, on: bool, *, instrument: str) -> bool:
         return True if instrument == "outlet" else on
@@ -37,14 +37,14 @@ class OutletRelayLies(Fault):
 class OutletStaysOff(Fault):
     """The outlet says on again and the contactor does not close: the bench is dark in the morning."""
 
-    caught_by: ClassVar = ("power",)
+    caught_by: ClassVar = ("cross",)
 
     def relay_on(self, on: bool, *, instrument: str) -> bool:
         return False if instrument == "outlet" else on
 
 
 class MeterStuckAtZero(Fault):
-    """The meter's current clamp has slipped off: it reads nothing, asleep or awake, and every sleep would be believed."""
+    """The meter's current clamp has slipped off: it reads nothing, and every sleep would be believed."""
 
     caught_by: ClassVar = ("power",)
 

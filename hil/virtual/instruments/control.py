@@ -15,7 +15,9 @@ A line of JSON in, a line out: ``{"instrument": "slot", "do": "freeze"}`` is ans
 ``one_client``  refuse a second client while ``on``
 ``serial``      answer *IDN? with another ``serial`` number
 ``ignore``      say yes to sets and do nothing while ``on``
-``weld``        the contacts stay where they are while ``on``, and read back as commanded
+``weld``        the contacts stay where they are while ``on``; relay units read back as commanded all the same
+``unknown``     a PDU reads a position that is neither on nor off while ``on``
+``delay``       a PDU waits ``seconds`` between a command and its relay
 ==============  =====================================================================================
 """
 
@@ -27,14 +29,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from hil.virtual.instruments.device import ScpiDevice
+from hil.virtual.instruments.pdu import Pdu
 from hil.virtual.instruments.relay import RelayUnit
-from hil.virtual.instruments.server import InstrumentServer, Mishap, TcpServer
+from hil.virtual.instruments.server import InstrumentServer, Mishap, Server, TcpServer
 
 
 class ControlPort(TcpServer):
     """Over the servers of one bench, by role."""
 
-    def __init__(self, servers: Mapping[str, InstrumentServer[ScpiDevice]]) -> None:
+    def __init__(self, servers: Mapping[str, Server]) -> None:
         super().__init__()
         self._servers = servers
 
@@ -53,7 +56,27 @@ class ControlPort(TcpServer):
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
 
-    async def _obey(self, server: InstrumentServer[ScpiDevice], verb: str, order: Mapping[str, Any]) -> None:
+    async def _obey(self, server: Server, verb: str, order: Mapping[str, Any]) -> None:
+        match verb:
+            case "gone":
+                await server.close()
+            case "back":
+                await server.start()
+            case "ignore":
+                _switches(server).ignores_sets = bool(order["on"])
+            case "weld":
+                for relay in _switches(server).relays.values():
+                    relay.welded = bool(order["on"])
+            case "unknown":
+                _pdu(server).unknown = bool(order["on"])
+            case "delay":
+                _pdu(server).delay_s = float(order["seconds"])
+            case _ if isinstance(server, InstrumentServer):
+                await self._spoil(server, verb, order)
+            case _:
+                raise TypeError(f"only instruments with SCPI can do that: {verb}")
+
+    async def _spoil(self, server: InstrumentServer[ScpiDevice], verb: str, order: Mapping[str, Any]) -> None:
         habits = server.habits
         match verb:
             case "next":
@@ -66,25 +89,25 @@ class ControlPort(TcpServer):
                 habits.thawed.set()
             case "cut":
                 await server.drop_clients(reset=bool(order.get("reset", False)))
-            case "gone":
-                await server.close()
-            case "back":
-                await server.start()
             case "restart":
                 await server.restart()
             case "one_client":
                 habits.one_client = bool(order["on"])
             case "serial":
                 server.device.serial = str(order["serial"])
-            case "ignore" | "weld":
-                self._spoil(server.device, verb, on=bool(order["on"]))
             case _:
                 raise ValueError(f"no such thing to do: {verb}")
 
-    def _spoil(self, device: ScpiDevice, verb: str, *, on: bool) -> None:
-        if not isinstance(device, RelayUnit):
-            raise TypeError("only relays can do that")
-        if verb == "ignore":
-            device.ignores_sets = on
-        for relay in device.relays.values() if verb == "weld" else ():
-            relay.welded = on
+
+def _switches(server: Server) -> RelayUnit | Pdu:
+    found = server.device if isinstance(server, InstrumentServer) else getattr(server, "pdu", None)
+    if not isinstance(found, RelayUnit | Pdu):
+        raise TypeError("only relays can do that")
+    return found
+
+
+def _pdu(server: Server) -> Pdu:
+    found = _switches(server)
+    if not isinstance(found, Pdu):
+        raise TypeError("only a PDU can do that")
+    return found

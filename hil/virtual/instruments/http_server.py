@@ -10,8 +10,8 @@ import secrets
 from typing import Any
 from urllib.parse import parse_qs
 
+from hil.virtual.instruments.pdu import Pdu
 from hil.virtual.instruments.server import LONGEST_MESSAGE_BYTES, TcpServer
-from hil.virtual.instruments.snmp_agent import Pdu
 from hil.wait import async_pause
 
 _REALM = "hil"
@@ -24,8 +24,6 @@ class HttpPdu(TcpServer):
         super().__init__()
         self.pdu, self._user, self._password = pdu, user, password
         self.late_s = 0.0
-        self.locked = False
-        """Answers as if it obeyed, and leaves the relay."""
         self.passing: str | None = None
         """A Redfish state in between, such as PoweringOn."""
         self._nonce = secrets.token_hex(8)
@@ -78,8 +76,7 @@ class HttpPdu(TcpServer):
     def _set(self, outlet: int, on: bool) -> bool:
         if outlet not in self.pdu.relays:
             return False
-        if not self.locked:
-            self.pdu.relays[outlet].set(on)
+        self.pdu.switch(outlet, on)
         return True
 
     def _netio(self, method: str, body: str) -> tuple[int, Any]:

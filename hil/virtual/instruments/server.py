@@ -55,6 +55,18 @@ class Device(Protocol):
         """Lose power for a moment."""
 
 
+class Server(Protocol):
+    """An instrument that can be reached once it is started."""
+
+    @property
+    def resource(self) -> str:
+        """What a testbed names it by."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 D = TypeVar("D", bound=Device)
 
 

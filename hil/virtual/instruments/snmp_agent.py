@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hil.virtual.faults import Fault
-from hil.virtual.instruments.relay import Effect, Relay, Wiring
+from hil.virtual.instruments.pdu import Pdu
 
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
 _GET, _RESPONSE, _SET = 0xA0, 0xA2, 0xA3
@@ -68,15 +67,17 @@ class Tree:
     reads_on: int
     reads_off: int
     cancel: int | None = None
+    later_on: int | None = None
+    later_off: int | None = None
 
 
 APC_RPDU = Tree(
     "APC Web/SNMP Management Card (MN:AP7921B HR:B2 SN: 5A1901E00001)", "1.3.6.1.4.1.318.1.3.4.5",
-    "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4", "1.3.6.1.4.1.318.1.1.12.3.5.1.1.4", 1, 2, 1, 2, 7,
+    "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4", "1.3.6.1.4.1.318.1.1.12.3.5.1.1.4", 1, 2, 1, 2, 7, 4, 5,
 )  # fmt: skip
 APC_RPDU2 = Tree(
     "APC Web/SNMP Management Card (MN:AP8932 HR:02 SN: 3F0000A00001)", "1.3.6.1.4.1.318.1.3.4.6",
-    "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", 1, 2, 1, 2, 8,
+    "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", 1, 2, 1, 2, 8, 5, 6,
 )  # fmt: skip
 RARITAN_PX2 = Tree(
     "Raritan PX2", "1.3.6.1.4.1.13742.6",
@@ -87,69 +88,11 @@ SWITCH_PORT = Tree(
 )  # fmt: skip
 
 
-@dataclass
-class Pdu:
-    """A rack of outlets; the first one feeds ``effect``. A relay takes ``move_s``, and reads as it stands."""
-
-    tree: Tree
-    effect: Effect
-    faults: Fault = field(default_factory=Fault)
-    move_s: float = 0.3
-    outlets: int = 8
-    ignores_sets: bool = False
-    unknown: bool = False
-    """Reads a state that is neither on nor off."""
-
-    def __post_init__(self) -> None:
-        self.relays = {
-            number: Relay(
-                Wiring("outlet", number, self.effect if number == 1 else _nothing, on=True, move_s=self.move_s),
-                self.faults, self,
-            )
-            for number in range(1, self.outlets + 1)
-        }  # fmt: skip
-
-    def start_operation(self) -> None:
-        """Sets are acknowledged before the relay has moved."""
-
-    def end_operation(self) -> None: ...
-
-    def get(self, object_id: str) -> bytes | None:
-        """The encoded value, or None when there is no such object."""
-        if object_id == "1.3.6.1.2.1.1.1.0":
-            return _tlv(_OCTETS, self.tree.description.encode())
-        if object_id == "1.3.6.1.2.1.1.2.0":
-            return _object_id(self.tree.object_id)
-        relay = self._relay(object_id, self.tree.state)
-        if relay is None:
-            return None
-        return _integer(99 if self.unknown else self.tree.reads_on if relay.contact else self.tree.reads_off)
-
-    def set(self, object_id: str, value: int) -> int:
-        """The error status."""
-        relay = self._relay(object_id, self.tree.control)
-        if relay is None:
-            return _NO_SUCH_NAME
-        if value not in (self.tree.on, self.tree.off, self.tree.cancel):
-            return _BAD_VALUE
-        if value != self.tree.cancel and not self.ignores_sets:
-            relay.set(value == self.tree.on)
-        return 0
-
-    def _relay(self, object_id: str, column: str) -> Relay | None:
-        prefix, _, outlet = object_id.rpartition(".")
-        return self.relays.get(int(outlet)) if prefix == column else None
-
-
-def _nothing(_on: bool) -> None:
-    """An outlet with nothing plugged in."""
-
-
 class SnmpServer(asyncio.DatagramProtocol):
     """Answers one variable a message. A wrong community gets no answer, as from a real agent."""
 
-    def __init__(self, pdu: Pdu, community: str) -> None:
-        self.pdu, self._community = pdu, community.encode()
+    def __init__(self, pdu: Pdu, tree: Tree, community: str) -> None:
+        self.pdu, self._tree, self._community = pdu, tree, community.encode()
         self.lose = 0
         """How many datagrams to lose."""
         self.delay_s = 0.0
@@ -205,10 +148,42 @@ class SnmpServer(asyncio.DatagramProtocol):
         """Error status and the value to answer with."""
         object_id = _dotted(name)
         if operation == _GET:
-            found = self.pdu.get(object_id)
+            found = self._get(object_id)
             return (0, found) if found is not None else (_NO_SUCH_NAME, _tlv(_NULL, b""))
         _, content, _ = _take(value, _INTEGER)
-        return self.pdu.set(object_id, int.from_bytes(content, "big", signed=True)), value
+        return self._set(object_id, int.from_bytes(content, "big", signed=True)), value
+
+    def _get(self, object_id: str) -> bytes | None:
+        """The encoded value, or None when there is no such object."""
+        tree = self._tree
+        if object_id == "1.3.6.1.2.1.1.1.0":
+            return _tlv(_OCTETS, tree.description.encode())
+        if object_id == "1.3.6.1.2.1.1.2.0":
+            return _object_id(tree.object_id)
+        outlet = self._outlet(object_id, tree.state)
+        if outlet is None:
+            return None
+        on = self.pdu.relays[outlet].contact
+        return _integer(99 if self.pdu.unknown else tree.reads_on if on else tree.reads_off)
+
+    def _set(self, object_id: str, value: int) -> int:
+        """The error status."""
+        tree, outlet = self._tree, self._outlet(object_id, self._tree.control)
+        if outlet is None:
+            return _NO_SUCH_NAME
+        if value in (tree.on, tree.off):
+            self.pdu.switch(outlet, value == tree.on)
+        elif value in (tree.later_on, tree.later_off):
+            self.pdu.switch_later(outlet, value == tree.later_on)
+        elif value == tree.cancel:
+            self.pdu.cancel(outlet)
+        else:
+            return _BAD_VALUE
+        return 0
+
+    def _outlet(self, object_id: str, column: str) -> int | None:
+        prefix, _, outlet = object_id.rpartition(".")
+        return int(outlet) if prefix == column and int(outlet) in self.pdu.relays else None
 
 
 def _dotted(encoded: bytes) -> str:

@@ -12,7 +12,7 @@ GET = bytes.fromhex("30260201000406733363726574a019020101020100020100300e300c060
 
 def answer(datagram):
     try:
-        return SnmpServer(Pdu(APC_RPDU2, [].append), "s3cret")._answer(datagram)
+        return SnmpServer(Pdu(), APC_RPDU2, "s3cret")._answer(datagram)
     except ValueError:
         return None
 
