@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,45 +76,50 @@ CASES = {
 }
 
 
+def mended(folder: Path) -> tuple[int, bool, int]:
+    """Problem code of an adapter that fails to start after a removal, whether recovery restarted, and the code then."""
+    described = Testbed(name="dead", virtual=Virtual(faults=("hil.virtual.faults.driver:StaysDeadAfterPlug",)))
+    with Lab(described, folder, Journal()) as standing, Bench(standing, Journal()) as bench:
+        provision(bench, {})
+        bench.slot.pull()
+        bench.adapter.wait_absent()
+        bench.slot.plug()
+        bench.adapter.wait_present()
+        return bench.adapter.problem(), recover(bench) is not None, bench.adapter.problem()
+
+
 @pytest.fixture(scope="module")
-def climbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Climb]]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All at once: what takes long is waiting."""
     folder = tmp_path_factory.mktemp("climbs")
     names = [*CASES, "NeverBootsAgain"]
     with ThreadPoolExecutor() as pool:
-        yield dict(zip(names, pool.map(lambda name: climbed(folder, name), names), strict=True))
+        adapter = pool.submit(mended, folder)
+        climbs = pool.map(lambda name: climbed(folder, name), names)
+        return {**dict(zip(names, climbs, strict=True)), "adapter": adapter.result()}
 
 
 @pytest.mark.parametrize("fault", CASES)
-def test_each_rung(fault: str, climbs: dict[str, Climb]) -> None:
+def test_each_rung(fault: str, found: dict[str, Any]) -> None:
     """The ladder is climbed from mild to harsh, and no further than needed: the last rung tried is the one that helps.
 
     A night must not end at the first hang, and mains must not be cut where a new connection would do.
     """
-    climb = climbs[fault]
+    climb = found[fault]
     assert list(climb.rungs) == CASES[fault]
     assert [*climb.rungs.values()] == [False] * (len(CASES[fault]) - 1) + [True]
     assert (climb.answers, climb.error) == (True, "")
 
 
-def test_nothing_helps(climbs: dict[str, Climb]) -> None:
+def test_nothing_helps(found: dict[str, Any]) -> None:
     """A machine that nothing brings back is told with all that was tried, each with its budget, and is quarantined."""
-    climb = climbs["NeverBootsAgain"]
+    climb = found["NeverBootsAgain"]
     assert not any(climb.rungs.values())
     assert not climb.answers
     for rung, budget_s in {"reconnect": 3, LADDER[2]: 9, LADDER[3]: 13}.items():
         assert f"{rung} (up to {budget_s} s)" in climb.error
 
 
-def test_an_adapter_that_is_dead_until_a_restart(tmp_path: Path) -> None:
+def test_an_adapter_that_is_dead_until_a_restart(found: dict[str, Any]) -> None:
     """A NIC that fails to start after a removal (code 10) is brought back by restarting Windows, for the next test."""
-    described = Testbed(name="dead", virtual=Virtual(faults=("hil.virtual.faults.driver:StaysDeadAfterPlug",)))
-    with Lab(described, tmp_path, Journal()) as standing, Bench(standing, Journal()) as bench:
-        provision(bench, {})
-        bench.slot.pull()
-        bench.adapter.wait_absent()
-        bench.slot.plug()
-        bench.adapter.wait_present()
-        assert bench.adapter.problem() == 10
-        assert recover(bench) is not None
-        assert bench.adapter.problem() == 0
+    assert found["adapter"] == (10, True, 0)
