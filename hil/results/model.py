@@ -45,10 +45,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Skip:
-    """Why this bench could not be asked: ``missing`` names the capabilities, empty for any other cause."""
+    """Why a test was not asked: ``missing`` names the capabilities, empty for any other cause.
+
+    ``side`` says on whose side the cause lies: ``bench`` (another bench could), ``device`` (it has no such feature) or
+    ``person`` (marked so in the suite).
+    """
 
     text: str
     missing: tuple[str, ...] = ()
+    side: str = "bench"
 
 
 @dataclass(frozen=True)
@@ -96,5 +101,9 @@ class RunInfo:
     testbed: str
     description: str = ""
     arguments: list[str] = field(default_factory=list)
+    collected: int = 0
+    """Tests that were to run; more than there are results when the run ended early."""
+    deselected: int = 0
+    """Tests that the arguments left out."""
     facts: dict[str, str] = field(default_factory=dict)
     """Package version and hash, Windows build and the like, as shown in the report."""

@@ -11,6 +11,7 @@ import pytest
 
 MARKERS = (
     "requires(*capabilities): what the bench must have (slot, meter, partner, wire, ...); else the test is skipped",
+    "hlk(*names): the HLK tests that this test predicts, by their names in the kit; for hil precheck",
     "expects(*events): what the guard must not hold against the device: reboot, power_loss, bugcheck, reset",
 )
 

@@ -62,7 +62,8 @@ class Recorder:
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
             reason = f"known to fail: {report.wasxfail}" if hasattr(report, "wasxfail") else reason
-            current.skip = current.item.stash.get(SKIP, None) or Skip(reason.removeprefix("Skipped: "))
+            reason = reason.removeprefix("Skipped: ")
+            current.skip = current.item.stash.get(SKIP, None) or Skip(reason, side=_side(call, report))
             current.verdict = current.verdict or Verdict.SKIPPED
         if report.failed:
             error = call.excinfo.value if call.excinfo else AssertionError(report.longreprtext)
@@ -135,6 +136,12 @@ class Recorder:
     def _running(self) -> Current:
         assert self.current is not None, "a test is running"
         return self.current
+
+
+def _side(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    """A test that skips itself has asked the device; a mark was put there by a person."""
+    marked = hasattr(report, "wasxfail") or getattr(call.excinfo and call.excinfo.value, "_use_item_location", False)
+    return "person" if marked else "device"
 
 
 def claim(item: pytest.Item) -> str:

@@ -12,6 +12,8 @@ BENCH_FIXTURES = {
     "bench", "provisioned", "machine", "adapter", "driver", "store", "package", "previous_package", "broken_package",
     "partner", "traffic", "outlet", "slot", "meter", "button", "cable", "limits",
 }  # fmt: skip
+OF_THE_DEVICE = {"wake_from_s5", "wake_on_link", "secureon", "wake_patterns"}
+"""Capabilities that the adapter has or not, whatever the bench."""
 SKIP: pytest.StashKey[Skip] = pytest.StashKey()
 
 
@@ -27,7 +29,7 @@ def decide(item: pytest.Item, capabilities: frozenset[str], causes: Mapping[str,
     if absent and SKIP not in item.stash:
         why = "; ".join(causes[name] for name in absent if name in causes)
         text = f"bench {bench} has no {', no '.join(absent)}" + (f": {why}" if why else "")
-        item.stash[SKIP] = Skip(text, absent)
+        item.stash[SKIP] = Skip(text, absent, "device" if OF_THE_DEVICE.issuperset(absent) else "bench")
 
 
 def check(item: pytest.Item) -> None:

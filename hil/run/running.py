@@ -61,6 +61,11 @@ class Running:
         self._watchdog: Watchdog | None = None
         self._sampler: Sampler | None = None
 
+    def plan(self, collected: int, deselected: int) -> None:
+        """Note how many tests are to run, and how many the arguments left out."""
+        self.info.collected, self.info.deselected = collected, deselected
+        self.writer.run(self.info)
+
     # the bench
 
     def start_bench(self) -> Mapping[str, str]:

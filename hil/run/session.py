@@ -13,6 +13,7 @@ import pytest
 from hil.errors import ExitCode, HilError, UsageError
 from hil.run import requirements
 from hil.run.interrupts import Interrupts
+from hil.run.marks import check_names
 from hil.run.progress import Progress
 from hil.run.telling import in_short, sentences
 from hil.run.timeout import TestTimer
@@ -91,6 +92,7 @@ class Session:
         self._open = ExitStack()
         self._open.enter_context(self.interrupts.installed())
         self._reason = ""
+        self._deselected = 0
 
     def leave(self) -> None:
         """End whatever is still open; does nothing after a run that ended in order."""
@@ -100,8 +102,12 @@ class Session:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        check_names(items)
         for item in items:
             requirements.decide(item, self.testbed.capabilities(), {}, self.testbed.name)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._deselected += len(items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -129,6 +135,7 @@ class Session:
         running = self.running = Running(self.config, self.testbed, self.interrupts)
         self._open.callback(running.close)
         running.journal.listen(self._progress.activity)
+        running.plan(len(items), self._deselected)
         if any(requirements.needs_bench(item) for item in items):
             missing = running.start_bench()
             for item in items:

@@ -61,7 +61,7 @@ def test_y(): pass
     )
     assert outcome.exit_code == ExitCode.OK
     assert outcome.tests["TestSlot::test_x"]["skip"] == {
-        "text": "bench desk has no meter, no slot", "missing": ["meter", "slot"]
+        "text": "bench desk has no meter, no slot", "missing": ["meter", "slot"], "side": "bench"
     }  # fmt: skip
 
 
