@@ -196,14 +196,17 @@ class Running:
         assert self.bench is not None and self._guard is not None and self.recorder.current is not None
         current = self.recorder.current
         artifacts = self.folder.artifacts_of(item.nodeid)
+        finding: HilError | None
         try:
             taken_down = recover_or_quarantine(self.bench) if problem is not None else None
             try:
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down)
-            except BenchError:
+            except BenchError as error:
                 # it may have answered on its way down
                 again = recover_or_quarantine(self.bench)
                 finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
+                # the test had ended well, and yet the machine only came back by force
+                finding = finding or (error if again else None)
         except HilError as error:
             self.latched = error
             self.journal.event("error", f"the bench leaves the run: {error}")
