@@ -16,6 +16,7 @@ from hil.instruments.quarch import torridon
 from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
 from hil.instruments.snmp import Snmp, SnmpTree
 from hil.instruments.switching import Contact
+from hil.instruments.wake_on_lan import WakeOnLan
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 
@@ -39,7 +40,7 @@ class Family:
     roles: tuple[str, ...]
     transports: tuple[str, ...]
     checked: str
-    dialect: Dialect
+    dialect: Dialect | WakeOnLan
     settle_s: float = 0.0
     confirm_s: float = 5.0
     note: str = ""
@@ -282,6 +283,12 @@ COMMAND_FAMILIES = (
     ),
 )  # fmt: skip
 
+WAKE_ON_LAN = Family(
+    "wake-on-lan", "any NIC that is armed for magic packets (resource = MAC@broadcast address)", ("out_of_band",),
+    ("UDP",), "a socket that listens", WakeOnLan(),
+    note="can only start a machine, and never knows whether it did: the state is unknown",
+)  # fmt: skip
+
 FAMILIES: tuple[Family, ...] = (
-    *RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, *COMMAND_FAMILIES, *SUPPLY_FAMILIES, *METERS,
+    *RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, WAKE_ON_LAN, *COMMAND_FAMILIES, *SUPPLY_FAMILIES, *METERS,
 )  # fmt: skip

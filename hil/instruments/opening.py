@@ -22,6 +22,7 @@ from hil.instruments.switching import (
     Timing,
     granted,
 )
+from hil.instruments.wake_on_lan import WakeOnLan
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 
@@ -77,6 +78,8 @@ def _build(
     if spec.role == "meter":
         assert isinstance(family.dialect, Scpi)
         return family.dialect.power_meter(name, spec, journal)
+    if isinstance(family.dialect, WakeOnLan):
+        return family.dialect.waker(name, spec, journal, permit)
     contact = family.dialect.contact(name, spec, journal)
     timing = Timing(settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s)
     key = f"{spec.resource} {spec.channel}"
