@@ -60,6 +60,7 @@ def recover(testbed: File) -> int:
         Bench(described, journal, held.check) as bench,
     ):
         recover_or_quarantine(bench, blind=True)
+        held.rested()
         put_back(described)
         watchdog.dismiss()
     print("at rest, and in service")

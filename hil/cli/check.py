@@ -60,6 +60,7 @@ def _bench(testbed: Testbed) -> Iterator[Bench]:
     from hil.bench import Bench
     from hil.journal import Journal
     from hil.testbed.lease import lease
+    from hil.testbed.out_of_service import Reason
     from hil.testbed.state import state_dir
 
     journal = Journal()
@@ -68,9 +69,8 @@ def _bench(testbed: Testbed) -> Iterator[Bench]:
             from hil.virtual.lab import Lab
 
             testbed = stack.enter_context(Lab(testbed, state_dir(testbed), journal))
-        else:
-            stack.enter_context(lease(testbed, run="hil check"))
-        yield stack.enter_context(Bench(testbed, journal))
+        held = stack.enter_context(lease(testbed, run="hil check", despite=Reason.QUARANTINED))
+        yield stack.enter_context(Bench(testbed, journal, held.check))
 
 
 def _questions(bench: Bench) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -24,7 +24,7 @@ def provision(
 
     described = load(testbed)
     act = provisioning.unprovision if undo else provisioning.provision
-    with lease(described, run="hil provision"), Bench(described, Journal()) as bench:
+    with lease(described, run="hil provision") as held, Bench(described, Journal(), held.check) as bench:
         try:
             adapter = bench.adapter
         except DeviceMissing as error:

@@ -92,6 +92,7 @@ class Running:
         if held.inherited:
             self.journal.event("observation", f"the bench may not be at rest: {held.inherited}")
             recover_or_quarantine(self.bench, blind=True)
+            held.rested()
         return missing
 
     def _with_packages(self, testbed: Testbed) -> Testbed:
@@ -228,18 +229,16 @@ class Running:
             raise undone
 
     def write_reports(self, exit_code: int, reason: str) -> Path:
-        """junit.xml and index.html from what was recorded; comes back with the page. OSError passes through.
+        """All reports from what was recorded; comes back with index.html. OSError passes through.
 
         ``reason`` is why the run ended before its last test, if it did.
         """
-        from hil.results.html import write_html
-        from hil.results.junit import write_junit
+        from hil.results.writing import write_reports
 
         if self._sampler is not None:
             self._sampler.stop()
         self.writer.end(exit_code, reason)
-        write_junit(self.folder.path)
-        return write_html(self.folder.path)
+        return write_reports(self.folder.path)
 
     def close(self) -> None:
         """Close the bench, end the virtual one, release the lease, close the files."""

@@ -73,7 +73,10 @@ class Standing:
 
 
 class Lease:
-    """Held. ``inherited`` says why the bench may not be at rest: the holder before did not give it back in order."""
+    """Held. ``inherited`` says why the bench may not be at rest: the holder before did not give it back in order.
+
+    It is passed on to the next holder, unless :meth:`rested` says that it was seen to.
+    """
 
     expiry_s = EXPIRY_S
 
@@ -99,8 +102,13 @@ class Lease:
         if newest != str(self.owner.fence):
             raise self._lost(f"lease {newest} was given out after {self.owner.fence}")
 
+    def rested(self) -> None:
+        """The bench was put to rest."""
+        self.inherited = ""
+
     def give_back(self, left: str = "") -> None:
         """The bench is free, with a note of what is not at rest. Does nothing for one who was passed over."""
+        left = left or self.inherited
         with self._file:
             if not self._folder.exists():
                 return

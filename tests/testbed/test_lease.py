@@ -91,6 +91,9 @@ def test_a_killed_run_leaves_no_lease_but_a_word(tmp_path: Path) -> None:
             assert held.inherited.startswith("run other of")
             assert "did not give it back" in held.inherited
     with lease(bench, run="next") as held:
+        assert held.inherited.startswith("run other of")  # the one before only looked
+        held.rested()
+    with lease(bench, run="last") as held:
         assert held.inherited == ""
 
 
