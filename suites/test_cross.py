@@ -14,8 +14,27 @@ EVENTS = {
 """What ends the adapter's work, and what the bench needs for it."""
 
 
+HLK = {
+    "removal": ["DF - PNP Surprise Remove Device Test *"],
+    "disable": [
+        "DF - PNP (disable and enable) with IO Before and After (Bring Up)",
+        "DF - PNP Disable And Enable Device Test *",
+    ],
+    "restart": ["DF - PNP Remove Device Test *"],
+    "update": ["DF - Reinstall with IO Before and After *"],
+    "sleep": [
+        "DF - Sleep with IO Before and After (Bring Up)",
+        "DF - Sleep with IO During *",
+    ],
+}
+"""What the kit asks of the same event."""
+
+
 def _params(*names):
-    return [pytest.param(name, marks=pytest.mark.requires(*EVENTS[name])) for name in names]
+    def marks(name):
+        return [pytest.mark.requires(*EVENTS[name]), pytest.mark.hlk(*HLK.get(name, ()))]
+
+    return [pytest.param(name, marks=marks(name)) for name in names]
 
 
 @pytest.fixture

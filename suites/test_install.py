@@ -30,6 +30,7 @@ def no_package(driver, store, package, undo):
     assert store.versions(package) == ()
 
 
+@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
 def test_fresh_install(no_package, store, package, adapter, bound):
     """On a PC that never saw this driver, pnputil installs it and the adapter comes up on it.
 
@@ -41,6 +42,7 @@ def test_fresh_install(no_package, store, package, adapter, bound):
     assert adapter.driver().inf == result.published
 
 
+@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
 def test_reinstall(driver, store, package, bound):
     """Installing the same package again changes nothing and says so (exit code 0 or 259).
 
@@ -102,6 +104,7 @@ def test_rollback(no_package, store, package, previous_package, bound):
     bound(previous_package)
 
 
+@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
 def test_uninstall_leaves_nothing(no_package, store, package, adapter):
     """Uninstalled, the package is gone from the store, and the device stands there without a driver (code 28).
 

@@ -28,6 +28,7 @@ def test_mac_survives_restart(driver, adapter):
     assert after.mac == before == after.permanent_mac
 
 
+@pytest.mark.hlk("DF - PNP Disable And Enable Device Test *")
 def test_disable_and_enable(configured, adapter, undo):
     """A disabled adapter is problem 22 and silent; enabled again it works as before.
 
@@ -52,6 +53,7 @@ def test_restart_keeps_settings(configured, adapter):
     assert adapter.settings() == configured
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - LinkCheck")
 @pytest.mark.requires("cable")
 def test_cable_pulled_and_returned(driver, adapter, cable, undo, full_rate):
     """Without a cable the link is down within five seconds; with it again, traffic flows at full rate.
@@ -67,6 +69,7 @@ def test_cable_pulled_and_returned(driver, adapter, cable, undo, full_rate):
     full_rate("after the cable came back")
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - Stats")
 @pytest.mark.requires("wire")
 @pytest.mark.parametrize("size_bytes", [60, 512, 1514])
 def test_received_frames_are_counted(size_bytes, driver, adapter, partner):
@@ -84,6 +87,7 @@ def test_received_frames_are_counted(size_bytes, driver, adapter, partner):
     assert after.received_discarded_packets == before.received_discarded_packets
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - Stats")
 @pytest.mark.requires("partner")
 def test_sent_frames_reach_the_partner(driver, adapter, partner, traffic):
     """What the adapter says it sent, the partner received: the two counts agree within 1 %.

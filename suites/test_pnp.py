@@ -9,6 +9,7 @@ import pytest
 pytestmark = [pytest.mark.requires("slot")]
 
 
+@pytest.mark.hlk("DF - PNP Surprise Remove Device Test *")
 def test_idle_removal(configured, adapter, slot, undo, record):
     """Pulling an idle NIC makes its devnode go, and plugging it brings it back with its settings.
 
@@ -23,6 +24,7 @@ def test_idle_removal(configured, adapter, slot, undo, record):
     assert adapter.settings() == configured
 
 
+@pytest.mark.hlk("DF - PNP Surprise Remove Device Test *")
 @pytest.mark.requires("partner")
 @pytest.mark.parametrize("direction", ["send", "receive", "both"])
 def test_removal_under_load(direction, configured, adapter, slot, traffic, undo, full_rate):
@@ -40,6 +42,10 @@ def test_removal_under_load(direction, configured, adapter, slot, traffic, undo,
     full_rate(f"after removal under {direction} load")
 
 
+@pytest.mark.hlk(
+    "DF - PNP Surprise Remove Device Test *",
+    "DF - PCI Root Port Surprise Remove Test (PCI devices only) (Reliability)",
+)
 @pytest.mark.requires("partner")
 def test_ten_removals_in_a_row(configured, adapter, machine, slot, traffic, undo, record, limits, full_rate):
     """Ten removals under load leave no trace: settings, rate and kernel pool are as before.

@@ -10,6 +10,10 @@ from hil.traffic.frames import magic_packet
 pytestmark = [pytest.mark.requires("meter")]
 
 
+@pytest.mark.hlk(
+    "NDISTest 6.5 - [2 Machine] - PM_WolMagicPacket",
+    "NDISTest 6.5 - [2 Machine] - PM_PowerStateTransition",
+)
 @pytest.mark.requires("wire")
 def test_sleep_and_wake(state, wakeful, adapter, machine, partner, asleep, by_adapter, limits, record, full_rate):
     """Asleep the machine draws what it may, a magic packet wakes it in time, and settings and rate are as before.
@@ -31,6 +35,7 @@ def test_sleep_and_wake(state, wakeful, adapter, machine, partner, asleep, by_ad
     full_rate(f"after {state}")
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolMagicPacket")
 @pytest.mark.requires("wire")
 def test_wakes_every_time(light, wakeful, adapter, partner, asleep, by_adapter):
     """The third sleep is ended by a magic packet as the first was.
@@ -42,6 +47,7 @@ def test_wakes_every_time(light, wakeful, adapter, partner, asleep, by_adapter):
         adapter.wait_up()
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_PowerStateTransition")
 def test_timer_ends_sleep(state, configured, adapter, asleep, limits):
     """A wake timer ends the sleep at its time, and Windows names it.
 

@@ -25,6 +25,7 @@ def address(family, adapter):
     return adapter.addresses(family)[0].partition("/")[0]
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - KeepAlive")
 def test_sleeping_nic_answers(family, light, wakeful, address, adapter, partner, asleep, by_adapter):
     """Asleep, the NIC answers for its own address with its own MAC, for no other address, and wakes nobody by it.
 
@@ -38,6 +39,7 @@ def test_sleeping_nic_answers(family, light, wakeful, address, adapter, partner,
     by_adapter(sleep.woken_by(partner.send, [magic_packet(adapter.mac)]))
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - KeepAlive")
 def test_silent_when_switched_off(family, light, wakeful, address, adapter, partner, asleep, by_adapter, undo):
     """With the offload switched off nobody answers for the sleeping machine.
 

@@ -47,6 +47,7 @@ def tune(adapter, keywords):
     return turn
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [1 Machine] - StandardizedKeywords")
 def test_every_value_is_kept(before, adapter, keywords):
     """Each property takes each value that its INF offers, reads back as written, and changes no other property.
 
@@ -87,6 +88,7 @@ def test_values_outside_are_refused(before, adapter, keywords):
     assert adapter.settings() == settings
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [1 Machine] - StandardizedKeywords")
 def test_driver_starts_with_every_value(before, adapter, keywords):
     """The device starts and its link comes up with each value of each property, at the ends of every range too.
 
@@ -120,6 +122,7 @@ def test_defaults_are_those_of_the_inf(before, adapter, keywords, tune):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [1 Machine] - StandardizedKeywords")
 def test_features_follow(before, adapter, keywords):
     """Each feature (RSS, checksums, LSO, power management ...) can be turned, and its keyword says the same as Windows.
 
@@ -140,6 +143,7 @@ def test_features_follow(before, adapter, keywords):
     assert behind == {key: adapter.features.registry_value(key, value) for key, value in turned.items()}
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - OffloadMisc")
 def test_settings_survive_restart(before, tune, adapter):
     """A restart of the device keeps every setting, each moved off its default.
 

@@ -7,6 +7,7 @@ import pytest
 pytestmark = [pytest.mark.requires("partner")]
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - E2EPerf", "NDISTest 6.0 - [2 Machine] - 2c_Mini6Performance")
 @pytest.mark.parametrize("streams", [1, 4])
 @pytest.mark.parametrize("direction", ["send", "receive"])
 def test_tcp(direction, streams, driver, adapter, traffic, limits, record):
@@ -23,6 +24,7 @@ def test_tcp(direction, streams, driver, adapter, traffic, limits, record):
     assert result.mbps >= limit_mbps
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - CheckConnectivity")
 @pytest.mark.parametrize("streams", [1, 4])
 def test_tcp_both_ways(streams, driver, adapter, traffic, record):
     """TCP both ways at once: the worse direction still has 90 % of the ceiling.

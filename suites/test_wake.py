@@ -12,6 +12,7 @@ FAST_ETHERNET = "4"  # *SpeedDuplex: 100 Mbit/s full duplex
 PASSWORD = "02-A1-B2-C3-D4-E5"
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolMagicPacket")
 @pytest.mark.parametrize("cast", ["broadcast", "unicast"])
 @pytest.mark.parametrize("udp", [False, True], ids=["raw", "udp"])
 def test_magic_packet(udp, cast, light, wakeful, adapter, partner, asleep, by_adapter):
@@ -37,6 +38,7 @@ def test_magic_packet_at_reduced_speed(light, wakeful, adapter, partner, asleep,
     assert adapter.wait_up().link_mbps == 100
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolMagicPacket")
 def test_other_frames_do_not_wake(light, wakeful, adapter, partner, asleep, by_adapter):
     """What is nearly a magic packet for this machine, or nothing of the kind, does not wake it; the right one does.
 
@@ -58,6 +60,7 @@ def test_other_frames_do_not_wake(light, wakeful, adapter, partner, asleep, by_a
     by_adapter(sleep.woken_by(partner.send, [good]))
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolMagicPacket")
 def test_disarmed_stays_asleep(light, wakeful, adapter, partner, asleep, undo, limits):
     """With wake on magic packet switched off the NIC stays quiet, and the timer wakes the machine.
 
@@ -105,6 +108,7 @@ def link_wake(bench, adapter, undo):
     return arm
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WakeOnLinkChange")
 @pytest.mark.requires("cable", "wake_on_link")
 @pytest.mark.parametrize("change", ["disconnect", "connect"])
 def test_link_change(change, link_wake, light, wakeful, adapter, cable, asleep, by_adapter, undo):
@@ -122,6 +126,7 @@ def test_link_change(change, link_wake, light, wakeful, adapter, cable, asleep, 
     adapter.wait_up()
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WakeOnLinkChange")
 @pytest.mark.requires("cable", "wake_on_link")
 def test_link_change_disarmed(link_wake, light, wakeful, adapter, cable, partner, asleep, by_adapter, undo):
     """Not armed for link changes, the machine sleeps through them, and a magic packet wakes it on the new link.

@@ -21,6 +21,7 @@ def own(adapter, machine):
     return {"IPv4": ipv4, "IPv6": ipv6, "NetBIOS": machine.os().computer_name}
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolPattern")
 @pytest.mark.parametrize("pattern", ["IPv4", "IPv6", "NetBIOS"])
 def test_pattern(pattern, configured, own, adapter, partner, asleep, by_adapter):
     """A connection to the machine, over IPv4 or IPv6, and a query for its name wake it.
@@ -31,6 +32,7 @@ def test_pattern(pattern, configured, own, adapter, partner, asleep, by_adapter)
     by_adapter(asleep("S3").woken_by(partner.send, [knock]))
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolPattern")
 def test_near_misses_do_not_wake(configured, own, adapter, partner, asleep, by_adapter):
     """One bit off in address, flags or name, or a ping, is no match; the pattern itself is one, right after them.
 
@@ -52,6 +54,7 @@ def test_near_misses_do_not_wake(configured, own, adapter, partner, asleep, by_a
     by_adapter(sleep.woken_by(partner.send, [tcp(adapter.mac, own["IPv4"], partner)]))
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolPattern")
 def test_patterns_disarmed(configured, own, adapter, partner, asleep, by_adapter, undo):
     """With wake on pattern switched off a connection does not wake the machine, and a magic packet still does.
 
@@ -66,6 +69,7 @@ def test_patterns_disarmed(configured, own, adapter, partner, asleep, by_adapter
     by_adapter(sleep.woken_by(partner.send, [magic_packet(adapter.mac)]))
 
 
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolPattern")
 def test_every_pattern_has_its_place(bench, configured, adapter, partner, asleep, by_adapter, undo, record):
     """As many patterns as the adapter states are armed by giving it addresses; the first and the last of them wake.
 
