@@ -20,6 +20,7 @@ from hil.clock import now_s, utc_now
 
 Record = dict[str, Any]
 Listener = Callable[[Record], None]
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode  # json.dumps would build one for each record
 
 
 class Journal:
@@ -116,7 +117,7 @@ class Journal:
             "what": what, "id": record_id, "parent": stack[-1] if stack else None, "test": self.test, **fields,
         }  # fmt: skip
         with self._lock:
-            line = self.masked(json.dumps(record, default=str, ensure_ascii=False))
+            line = self.masked(_encode(record))
             shown: Record = json.loads(line) if self._listeners else {}
             for listener in tuple(self._listeners):
                 listener(shown)

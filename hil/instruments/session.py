@@ -80,16 +80,14 @@ class Session:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Keep other threads out over several messages that belong together; open if needed."""
-        if self._pid != os.getpid():
-            self._forget_parent()
-        with self._lock:
-            if self._line is None or self._stale(self._line):
-                self._open()
+        with self._own_lock():
+            self._ensure_open()
             yield self
 
     def query(self, message: str, *, timeout_s: float | None = None) -> str:
         """The answer without its terminator. A message must hold at least one query."""
-        with self.transaction():
+        with self._own_lock():
+            self._ensure_open()
             return self._exchange(message, timeout_s)
 
     def command(self, message: str, *, timeout_s: float | None = None) -> None:
@@ -125,9 +123,7 @@ class Session:
 
     def close(self) -> None:
         """End the conversation politely; a later use opens it again."""
-        if self._pid != os.getpid():
-            self._forget_parent()
-        with self._lock:
+        with self._own_lock():
             line, self._line = self._line, None
             if line is not None:
                 line.close()
@@ -139,6 +135,17 @@ class Session:
         self.close()
 
     # opening
+
+    def _own_lock(self) -> threading.RLock:
+        """In a forked child the connection and the lock are the parent's."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.RLock(), os.getpid()
+            self._discard()
+        return self._lock
+
+    def _ensure_open(self) -> None:
+        if self._line is None or self._stale(self._line):
+            self._open()
 
     def _open(self) -> None:
         self._connect()
@@ -238,8 +245,3 @@ class Session:
         line, self._line = self._line, None
         if line is not None:
             line.abandon()
-
-    def _forget_parent(self) -> None:
-        """In a forked child the connection and the lock are the parent's."""
-        self._lock, self._pid = threading.RLock(), os.getpid()
-        self._discard()
