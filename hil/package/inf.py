@@ -26,6 +26,7 @@ _PRIMARY = 0x3FF
 """Mask of the primary language in a LANGID."""
 _QUOTED = "\x01"
 """Stands for a quoted piece that was set aside; no INF has this character."""
+_STRING_LINE = re.compile(r'([^"=,;\\]*[^"=,;\\\s])\s*=\s*"([^"]*)"')
 _STRINGS = re.compile(r"strings(?:\.([0-9a-f]{4}))?", re.IGNORECASE)
 
 
@@ -207,10 +208,13 @@ def _sections(text: str, name: str) -> dict[str, Section]:
 
 
 def _plain_entry(text: str, number: int) -> Line | None:
-    """An entry on one line without doubled or open quotes; None for the others. Four times as fast as the general way.
+    """An entry on one line without doubled or open quotes; None for the others. Much faster than the general way.
 
-    Quoted pieces are set aside, so that commas, signs and comments are looked for in the rest only.
+    Quoted pieces are set aside, so that commas, signs and comments are looked for in the rest only. Half the lines of
+    a vendor's INF are translated strings, ``KEY = "text"``, which need not even that.
     """
+    if simple := _STRING_LINE.fullmatch(text):
+        return Line(simple[1], (simple[2],), number)
     if '"' not in text:
         body, quoted = text, iter("")
     elif '""' in text or text.count('"') % 2:

@@ -123,7 +123,8 @@ class Reader:
 
     def __init__(self, inf: Inf, target: Target) -> None:
         self.inf, self.target = inf, target
-        self._registry: dict[str, tuple[AddReg, ...]] = {}
+        self._sections: dict[str, tuple[AddReg, ...]] = {}
+        self._joined: dict[tuple[str, ...], tuple[AddReg, ...]] = {}
 
     def install(self, model: Model) -> Install:
         """As :func:`read`."""
@@ -151,14 +152,20 @@ class Reader:
         )
 
     def registry(self, lines: tuple[Line, ...]) -> tuple[AddReg, ...]:
-        """What all AddReg directives among ``lines`` write. Raises UsageError for data that fits no type."""
-        return tuple(entry for name in _values(lines, "AddReg") for entry in self._section(name))
+        """What all AddReg directives among ``lines`` write; the same object for the same sections.
+
+        Raises UsageError for data that fits no type.
+        """
+        names = _values(lines, "AddReg")
+        if names not in self._joined:
+            self._joined[names] = tuple(entry for name in names for entry in self._section(name))
+        return self._joined[names]
 
     def _section(self, name: str) -> tuple[AddReg, ...]:
-        if name not in self._registry:
+        if name not in self._sections:
             entries = (entry for line in self.inf.lines(name) for entry in _registry(self.inf, line))
-            self._registry[name] = tuple(entries)
-        return self._registry[name]
+            self._sections[name] = tuple(entries)
+        return self._sections[name]
 
     def _service(self, line: Line) -> Service:
         inf, section = self.inf, self.inf.lines(line.value(2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -29,23 +29,38 @@ NET = "{4d36e972-e325-11ce-bfc1-08002be10318}"
 
 
 @dataclass(frozen=True)
+class DriverKey:
+    """What install sections write to the driver key; shared by those that name the same add-registry sections."""
+
+    registry: tuple[AddReg, ...]
+
+    @cached_property
+    def keywords(self) -> tuple[Keyword, ...]:
+        return settings.read(self.registry)
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], AddReg]:
+        """Values relative to the driver key, by lower-case subkey and name; the last one of a name counts."""
+        return {(entry.subkey.lower(), entry.name.lower()): entry for entry in self.registry if entry.root == "HKR"}
+
+
+@dataclass(frozen=True)
 class Variant:
     """One install section as one architecture takes it, with the models that lead to it."""
 
     architecture: str
     models: tuple[Model, ...]
     install: Install
+    key: DriverKey
 
-    @cached_property
+    @property
     def keywords(self) -> tuple[Keyword, ...]:
-        return settings.read(self.install.registry)
+        return self.key.keywords
 
-    @cached_property
+    @property
     def values(self) -> dict[tuple[str, str], AddReg]:
-        """Values relative to the driver key, by lower-case subkey and name; the last one of a name counts."""
-        return {
-            (entry.subkey.lower(), entry.name.lower()): entry for entry in self.install.registry if entry.root == "HKR"
-        }
+        """See :class:`DriverKey`."""
+        return self.key.values
 
     @property
     def bus(self) -> str:
@@ -116,6 +131,8 @@ class Subject:
     raw: bytes
     target: Target
     today: date
+    offered: Mapping[str, tuple[Model, ...]]
+    """Models by architecture, for clients and servers."""
     variants: tuple[Variant, ...]
     problems: tuple[Problem, ...]
     folder: Folder | None = None
@@ -131,15 +148,14 @@ class Subject:
         *, folder: Folder | None = None, previous: Inf | None = None, trusted: tuple[bytes, ...] = (),
     ) -> Subject:  # fmt: skip
         problems: list[Problem] = []
-        variants: dict[tuple[str, str], Variant] = {}
-        for architecture in ARCHITECTURES:
-            for product_type, suite_mask in _PRODUCTS:
-                reader = replace(target, architecture=architecture, product_type=product_type, suite_mask=suite_mask)
-                for variant in _variants(inf, reader, problems):
-                    variants.setdefault((architecture, variant.install.section.lower()), variant)
+        offered = {architecture: _offered(inf, target, architecture) for architecture in ARCHITECTURES}
+        variants = tuple(
+            variant
+            for architecture, found in offered.items()
+            for variant in _variants(inf, replace(target, architecture=architecture), found, problems)
+        )
         return cls(
-            inf, raw, target, today, tuple(variants.values()), tuple(dict.fromkeys(problems)), folder, previous,
-            trusted,
+            inf, raw, target, today, offered, variants, tuple(dict.fromkeys(problems)), folder, previous, trusted
         )  # fmt: skip
 
     @property
@@ -153,6 +169,11 @@ class Subject:
         return self.variants if self.network else ()
 
     @cached_property
+    def with_settings(self) -> tuple[Variant, ...]:
+        """One adapter for each set of settings and models section: hundreds of variants often share theirs."""
+        return tuple({(id(one.key), one.models[0].section): one for one in reversed(self.adapters)}.values())[::-1]
+
+    @cached_property
     def whole_adapters(self) -> tuple[Variant, ...]:
         """Those that take nothing from an INF of Windows, so that what is missing is really missing."""
         return tuple(variant for variant in self.adapters if variant.install.whole)
@@ -160,10 +181,6 @@ class Subject:
     @cached_property
     def architectures(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(variant.architecture for variant in self.variants))
-
-    def offered(self, target: Target) -> tuple[Model, ...]:
-        """Models that the INF offers to one Windows."""
-        return models.read(self.inf, target)
 
     @cached_property
     def sources(self) -> dict[str, SourceFile]:
@@ -219,16 +236,31 @@ class Subject:
         return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _variants(inf: Inf, target: Target, problems: list[Problem]) -> Iterator[Variant]:
+def _offered(inf: Inf, target: Target, architecture: str) -> tuple[Model, ...]:
+    """Models for clients and servers of one architecture, each line once."""
+    products = (
+        replace(target, architecture=architecture, product_type=product_type, suite_mask=suite_mask)
+        for product_type, suite_mask in _PRODUCTS
+    )
+    found = (model for product in products for model in models.read(inf, product))
+    return tuple({model.number: model for model in found}.values())
+
+
+def _variants(
+    inf: Inf, target: Target, offered: tuple[Model, ...], problems: list[Problem]
+) -> Iterator[Variant]:
     reader = installs.Reader(inf, target)
     leading: dict[str, list[Model]] = {}
-    for model in models.read(inf, target):
+    keys: dict[int, DriverKey] = {}
+    for model in offered:
         leading.setdefault(model.install_section.lower(), []).append(model)
     for found in leading.values():
         if installs.decorated(inf, found[0].install_section, target) is None:
             continue
         try:
-            yield Variant(target.architecture, tuple(found), reader.install(found[0]))
+            install = reader.install(found[0])
+            key = keys.setdefault(id(install.registry), DriverKey(install.registry))
+            yield Variant(target.architecture, tuple(found), install, key)
         except UsageError as error:
             line = int(error.where.rpartition(":")[2])
             problems.append(Problem(line, f"{error.seen}, wanted {error.wanted}"))

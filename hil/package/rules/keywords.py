@@ -65,7 +65,7 @@ def forbidden_keyword(subject: Subject) -> Iterator[Seen]:
     Source: Handling SR-IOV, VMQ, and RSS Standardized INF Keywords.
     """
     forbidden = {name for name, entry in standardized().items() if entry.forbidden}
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         for entry in variant.install.registry:
             name = entry.subkey.lower().removeprefix("ndi\\params\\")
             if name in forbidden or (not entry.subkey and entry.name.lower() in forbidden):
@@ -162,7 +162,7 @@ def offload_parity(subject: Subject) -> Iterator[Seen]:
 
     Source: Device.Network.LAN.Base.IPv4AndIPv6OffloadParity.
     """
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         names = {keyword.name.lower(): keyword for keyword in variant.keywords}
         for name, keyword in names.items():
             standard = standardized().get(name)
@@ -177,7 +177,7 @@ def rss_without_queues(subject: Subject) -> Iterator[Seen]:
 
     Source: Device.Network.LAN.RSS.RSS.
     """
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         names = {keyword.name.lower(): keyword for keyword in variant.keywords}
         if "*rss" in names and "*numrssqueues" not in names:
             yield Seen(names["*rss"].number, "*RSS alone")
@@ -189,7 +189,7 @@ def rss_max_processor(subject: Subject) -> Iterator[Seen]:
 
     Source: Standardized INF Keywords for RSS.
     """
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         names = {keyword.name.lower(): keyword for keyword in variant.keywords}
         if "*rssmaxprocnumber" in names and "*rssmaxprocgroup" not in names:
             yield Seen(names["*rssmaxprocnumber"].number, "*RssMaxProcNumber alone")

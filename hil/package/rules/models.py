@@ -55,9 +55,9 @@ def install_section_not_found(subject: Subject) -> Iterator[Seen]:
 
     Source: INF Models Section; INF Validation Errors and Warnings, codes 1261, 1271.
     """
-    for architecture in ARCHITECTURES:
+    for architecture, models in subject.offered.items():
         target = replace(subject.target, architecture=architecture)
-        for model in subject.offered(target):
+        for model in models:
             if decorated(subject.inf, model.install_section, target) is None:
                 yield Seen(model.number, f"no section [{model.install_section}] for {architecture}")
 

@@ -20,7 +20,7 @@ NUMERIC = ("int", "long", "word", "dword")
 
 def settings_of(subject: Subject) -> Iterator[tuple[Variant, Keyword]]:
     """Every setting of every variant."""
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         for keyword in variant.keywords:
             yield variant, keyword
 
@@ -74,7 +74,7 @@ def setting_not_text(subject: Subject) -> Iterator[Seen]:
 
     Source: Specifying Configuration Parameters for the Advanced Properties Page; Enumeration Keywords.
     """
-    for variant in subject.adapters:
+    for variant in subject.with_settings:
         for (subkey, name), entry in variant.values.items():
             described = subkey.startswith("ndi\\params\\") and (name in _FIELDS or subkey.endswith("\\enum"))
             if described and entry.kind != "REG_SZ":
