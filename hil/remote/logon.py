@@ -26,7 +26,6 @@ ADMINISTRATORS_TRAP = (
     "see Event Log OpenSSH/Operational and docs/preparing-a-machine.md"
 )
 _QUIET_LOG = "hil.paramiko"
-_NO_HANDLER = logging.NullHandler()
 _RSA_NAMES = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
@@ -57,7 +56,8 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
         connected.settimeout(None)
         transport = paramiko.Transport(connected)
         transport.set_log_channel(_QUIET_LOG)
-        _silence()
+        # what paramiko's thread meets is raised to whoever asked; told a second time it looks like another error
+        logging.getLogger(_QUIET_LOG).disabled = True
     except BaseException:
         connected.close()
         raise
@@ -87,13 +87,6 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
         transport.close()
         raise
     return transport
-
-
-def _silence() -> None:
-    """What paramiko's thread meets is raised to whoever asked; told a second time, it looks like another error."""
-    log = logging.getLogger(_QUIET_LOG)
-    log.propagate = False
-    log.addHandler(_NO_HANDLER)  # once: else tracebacks go to stderr
 
 
 def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import IO, Protocol
 import pytest
 
 from hil.clock import now_s
+from hil.errors import ExitCode
 from hil.journal import Record
 from hil.results.model import TestResult
 from hil.run.recorder import VERDICT
@@ -21,6 +22,12 @@ from hil.run.verdict import Verdict
 
 PLAIN_INTERVAL_S = 30.0
 REDRAWS_PER_S = 8
+_LINE_CHARACTERS = 150
+_MEANINGS = {
+    ExitCode.DEVICE: "the device gave a bad answer", ExitCode.INTERRUPTED: "stopped",
+    ExitCode.INTERNAL: "a mistake in a suite or in hil", ExitCode.USAGE: "something for a person to mend",
+    ExitCode.NO_TESTS: "no test was asked", ExitCode.BENCH: "the bench is unfit",
+}  # fmt: skip
 _WORDS = {
     Verdict.PASSED: ("pass", {"green": True}),
     Verdict.FAILED: ("FAIL", {"red": True, "bold": True}),
@@ -75,12 +82,17 @@ class LiveTicker:
         def line() -> Text:
             return Text(text(), style="cyan", no_wrap=True, overflow="ellipsis")
 
+        self._stream = stream
         self._live = Live(
             get_renderable=line, console=Console(file=stream), transient=True, refresh_per_second=REDRAWS_PER_S,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
 
     def start(self) -> None:
+        # rich would ask the standard streams, which are files while output is captured
+        columns = os.get_terminal_size(self._stream.fileno()).columns
+        if columns:
+            self._live.console.width = columns
         self._live.start()
 
     def stop(self) -> None:
@@ -132,7 +144,7 @@ class Progress:
             return None
         self._config.add_cleanup(stream.close)
         kind = LiveTicker if stream.isatty() else PlainTicker
-        return kind(stream, lambda: str(self.activity))
+        return kind(stream, lambda: f"{self._done}/{self._total}  {self.activity}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -158,7 +170,9 @@ class Progress:
             return str(verdict), "", ""
         return report.outcome if report.when == "call" or report.skipped else "", "", ""
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+        if exitstatus in _MEANINGS:
+            terminalreporter.write_line(f"exit code {int(exitstatus)}: {_MEANINGS[ExitCode(exitstatus)]}")
         if self.report is not None:
             terminalreporter.write_line(f"report: {self.report}")
 
@@ -176,8 +190,9 @@ class Progress:
             reporter.write(f"{word:<5}", **markup)
             reporter.write(f" {result.duration_s:7.1f} s  {result.test}\n")
             for trouble in result.troubles:
-                first_line = masked(trouble.message).partition("\n")[0][:200]
-                reporter.write_line(f"{'':{2 * width + 8}}{trouble.error}: {first_line}")
+                said = f"{trouble.wanted}; seen: {trouble.seen}" if trouble.seen else trouble.message
+                first_line = masked(said).partition("\n")[0]
+                reporter.write_line(f"{'':{2 * width + 8}}{trouble.error}: {first_line[:_LINE_CHARACTERS]}")
             if result.skip is not None:
                 reporter.write_line(f"{'':{2 * width + 8}}{masked(result.skip.text)}")
             reporter.flush()

@@ -52,7 +52,7 @@ def test_a_live_line_on_a_terminal(place: Any) -> None:
         os.close(theirs)
         shown = _read_all(ours)
         assert process.wait(20) == 0
-    assert "desk  test_suite.py::test_waits  1 s  waits for the device to go (at most 5 s)" in shown
+    assert "0/1  desk  test_suite.py::test_waits  1 s  waits for the device to go (at most 5 s)" in shown
     assert re.search(r"1/1 .{0,20}pass", shown)
     # the last live line was erased (CSI 2 K) after it was drawn
     assert shown.rindex("\x1b[2K") > shown.rindex("waits for")
