@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+FAULTS_FACT = "faults"
+"""Of a run: the deliberate defects of its virtual bench. What such a run says is no word on the package."""
+
 
 @dataclass(frozen=True)
 class Measurement:

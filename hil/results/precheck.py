@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -13,7 +13,7 @@ from pathlib import Path
 from hil.errors import UsageError
 from hil.results.errata import Erratum
 from hil.results.hlk import Catalogue, HlkTest, Requirement, why_not_covered
-from hil.results.model import RunInfo, TestResult
+from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import Results
 
 PACKAGE_FACT = "package SHA-256"
@@ -102,7 +102,7 @@ class History:
 def read_history(reports: Path, package: str = "") -> History:
     """The runs below ``reports`` that tested this package; without one, the package that was tested last.
 
-    Raises UsageError when there are none.
+    Runs on a bench with deliberate defects are left out. Raises UsageError when there are none.
     """
     files = sorted(reports.glob("*/results.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     package = package or next(filter(None, map(_tested, files)), "")
@@ -110,7 +110,7 @@ def read_history(reports: Path, package: str = "") -> History:
     for path in files:
         # most runs are of other packages, and a search in bytes is cheap
         results = Results(path) if package and package.encode() in path.read_bytes() else None
-        if results and results.info and results.info.facts.get(PACKAGE_FACT) == package:
+        if results and results.info and _package(results.info) == package:
             runs.append((results.info, tuple(results.tests)))
     if not runs:
         raise UsageError(
@@ -122,7 +122,11 @@ def read_history(reports: Path, package: str = "") -> History:
 
 def _tested(path: Path) -> str:
     info = Results(path).info if PACKAGE_FACT.encode() in path.read_bytes() else None
-    return info.facts.get(PACKAGE_FACT, "") if info else ""
+    return _package(info) if info else ""
+
+
+def _package(info: RunInfo) -> str:
+    return "" if FAULTS_FACT in info.facts else info.facts.get(PACKAGE_FACT, "")
 
 
 def evaluate(
@@ -199,7 +203,7 @@ def _prediction(
         return Prediction(test, Status.NOT_COVERED, why_not_covered(test), (), ())
     results = tuple(_excused(test.name, one, errata, day) for name in local for one in last.get(name, ()))
     failed = [one for one in results if one.verdict == "failed"]
-    missing = list(_without_verdict(local, results))
+    missing = _without_verdict(local, results)
     if any(one.erratum is None for one in failed):
         return Prediction(test, Status.FAILED, "", tuple(local), results)
     if missing:
@@ -216,18 +220,22 @@ def _excused(hlk: str, result: LocalResult, errata: Iterable[Erratum], day: date
     return LocalResult(**{**vars(result), "erratum": valid, "expired": expired})
 
 
-def _without_verdict(local: Sequence[str], results: Sequence[LocalResult]) -> Iterator[str]:
-    """Why there is no verdict yet: one sentence for each local test that has none.
+def _without_verdict(local: Sequence[str], results: Sequence[LocalResult]) -> list[str]:
+    """Why there is no verdict yet: one sentence for each cause, with the local tests that have it.
 
     A test that every bench had to skip does not count where another one of them has a verdict.
     """
-    words = {test: {one.verdict for one in results if one.test == test} for test in local}
-    decided = any(_is_verdict(word) for of_test in words.values() for word in of_test)
-    for test, seen in words.items():
-        if any(map(_is_verdict, seen)) or (decided and seen == {"skipped"}):
+    seen = {test: [one for one in results if one.test == test] for test in local}
+    decided = any(_is_verdict(one.verdict) for one in results)
+    causes: dict[str, list[str]] = defaultdict(list)
+    for test, of_test in seen.items():
+        skipped = decided and of_test and all(one.verdict == "skipped" for one in of_test)
+        if skipped or any(_is_verdict(one.verdict) for one in of_test):
             continue
-        last = next((one for one in reversed(results) if one.test == test), None)
-        yield f"{test.partition('::')[2]}: {f'{last.verdict}, {last.message}' if last else 'not run on this package'}"
+        last = of_test[-1] if of_test else None
+        cause = f"{last.verdict}, {last.message}" if last else "not run on this package"
+        causes[cause].append(test.partition("::")[2])
+    return [f"{cause}: {', '.join(tests)}" for cause, tests in causes.items()]
 
 
 def _requirement(requirement: Requirement, found: Mapping[str, Prediction]) -> RequirementState:

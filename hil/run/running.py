@@ -15,7 +15,7 @@ from hil.bench import Bench
 from hil.clock import utc_now
 from hil.errors import BenchError, HilError
 from hil.journal import Journal
-from hil.results.model import RunInfo, TestResult
+from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
 from hil.run.guard import Guard
 from hil.run.interrupts import Interrupts
@@ -31,6 +31,11 @@ from hil.testbed.state import state_dir
 
 if TYPE_CHECKING:
     from hil.run.sampler import Sampler
+
+
+def _defects(testbed: Testbed) -> dict[str, str]:
+    faults = testbed.virtual.faults if testbed.virtual else ()
+    return {FAULTS_FACT: ", ".join(faults)} if faults else {}
 
 
 class Running:
@@ -49,6 +54,7 @@ class Running:
             testbed=testbed.name,
             description=testbed.description,
             arguments=[str(argument) for argument in config.invocation_params.args],
+            facts=_defects(testbed),
         )
         self.writer = ResultWriter(self.folder.path / "results.jsonl", self.journal.masked)
         self._open.callback(self.writer.close)
