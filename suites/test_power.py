@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hil.clock import now_s
+from hil.errors import WakeFailed
 from hil.traffic.frames import magic_packet
+from hil.wait import wait_until
 
 pytestmark = [pytest.mark.requires("meter")]
 
@@ -99,7 +101,10 @@ def test_start_from_soft_off(wakeful, adapter, machine, meter, partner, soft_off
     drawn_w = meter.stays_below(machine.asleep_below_w, machine.settings.wake_shows_s).mean_w
     started_s = now_s()
     partner.send([magic_packet(adapter.mac)])
-    meter.wait_above(machine.asleep_below_w, machine.settings.wake_shows_s)
+    wait_until(
+        lambda: meter.read_w() > machine.asleep_below_w, what="the machine to start",
+        timeout_s=machine.settings.wake_shows_s, error=WakeFailed,
+    )  # fmt: skip
     machine.wait_booted(after=boot)
     latency_s = now_s() - started_s
     record("power in S5", drawn_w, "W", at_most=limits.s5.drawn_w)

@@ -132,6 +132,12 @@ class VirtualMachine:
         if self.bench.faults.wakes(told.wakes(frame), frame=frame):
             self._wake_by(adapter)
 
+    def wake_by_adapter(self) -> None:
+        """The NIC calls although nothing called it: for faults that act by themselves."""
+        armed = self._armed()
+        if armed:
+            self._wake_by(armed[0])
+
     def _armed(self) -> tuple[Adapter, LowPower] | None:
         """The NIC under test with what it was told, while the machine is in a state to be woken."""
         adapter = self.bench.windows.devices.under_test()

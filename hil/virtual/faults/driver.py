@@ -69,7 +69,7 @@ class WakeLostAfterFirstSleep(Fault):
 class WakesOnAnyFrame(Fault):
     """The wake filter is left open: a broadcast that is no magic packet wakes the machine."""
 
-    caught_by: ClassVar = ("power",)
+    caught_by: ClassVar = ("wake",)
 
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         return True
