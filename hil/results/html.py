@@ -1,23 +1,48 @@
-"""index.html: is the driver good, is the bench good, and why not. One file that opens without a network."""
+"""index.html and a page for each test: files that open from disk, without a network, on any screen.
+
+The first screen is plain HTML. The list of all tests and the timelines are drawn by the scripts in ``assets``, from
+data that lies beside them, since a page with ten thousand rows or a hundred thousand bars would not open at all.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from datetime import datetime
+import json
+import shutil
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hil.results import words
+from hil.results.causes import headline
 from hil.results.model import TestResult
-from hil.results.steps import read_steps
-from hil.results.store import Results
+from hil.results.recorded import Recorded
+from hil.results.report import SIDES, Report
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+_VERDICTS = ("failed", "error", "interrupted", "passed", "skipped")
+_CHANGES = ("", "new here", "fixed", "added")
+_ASSETS = files("hil.results") / "assets"
 
 
-def write_html(folder: Path) -> Path:
-    """Write index.html from results.jsonl and journal.jsonl in the folder of a run. OSError passes through."""
+def write_html(report: Report) -> Path:
+    """Write index.html, tests/ and assets/ into the folder of the run; comes back with the index."""
+    _write_assets(report.folder / "assets")
+    _write_list(report)
+    environment = _environment()
+    _write_tests(report, environment.get_template("test.html.j2"))
+    page = environment.get_template("index.html.j2").render(
+        report=report, sides=SIDES, style=_asset("report.css"), scripts=[_asset("paged.js"), _asset("index.js")]
+    )
+    path = report.folder / "index.html"
+    path.write_text(page, encoding="utf-8", errors="replace")
+    return path
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    results = Results(folder / "results.jsonl")
     environment = Environment(
         loader=PackageLoader("hil.results"),
         autoescape=True,
@@ -25,64 +50,65 @@ def write_html(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seconds": seconds, "anchor": anchor, "utc": utc}
-    page = environment.get_template("index.html.j2").render(
-        info=results.info,
-        end=results.end,
-        tests=results.tests,
-        steps=read_steps(folder / "journal.jsonl"),
-        **summary(results),
-    )
-    path = folder / "index.html"
-    path.write_text(page, encoding="utf-8", errors="replace")
-    return path
+    environment.filters |= {
+        "seconds": words.seconds, "utc": words.utc, "size": words.size, "number": words.number, "limits": words.limits,
+        "many": words.many, "headline": headline,
+    }  # fmt: skip
+    return environment
 
 
-def summary(results: Results) -> dict[str, Any]:
-    """What the first screen says: counts, both verdicts, and what went wrong by cause."""
-    tests = results.tests
-    counts = Counter(test.verdict for test in tests)
-    red = [test for test in tests if test.verdict == "failed"]
-    errors = [test for test in tests if test.verdict in ("error", "interrupted")]
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _write_assets(folder: Path) -> None:
+    with as_file(_ASSETS) as assets:
+        shutil.copytree(assets, folder, dirs_exist_ok=True)
+
+
+def _write_list(report: Report) -> None:
+    """assets/tests.js: all tests in few bytes each. A script, since pages from disk may not read other files."""
+    claims = {claim: number for number, claim in enumerate({test.claim: None for test in report.tests})}
+    marks = _marks(report)
+    rows = [
+        [
+            test.test, _VERDICTS.index(test.verdict), test.duration_s, report.page(test), claims[test.claim],
+            report.cause_number(test), marks.get(test.test, 0),
+        ]
+        for test in sorted(report.tests, key=lambda test: _VERDICTS.index(test.verdict))
+    ]  # fmt: skip
+    data = json.dumps({"rows": rows, "claims": list(claims), "verdicts": _VERDICTS, "changes": _CHANGES})
+    (report.folder / "assets" / "tests.js").write_text(f"globalThis.hilTests = {data};\n", encoding="utf-8")
+
+
+def _marks(report: Report) -> dict[str, int]:
+    """Node id to a place in ``_CHANGES``."""
+    changes = report.changes
+    if changes is None:
+        return {}
+    by_mark = ("new here", changes.newly_bad), ("fixed", changes.fixed), ("added", changes.added)
+    return {test.test: _CHANGES.index(mark) for mark, tests in by_mark for test in tests}
+
+
+def _write_tests(report: Report, template: Template) -> None:
+    folder = report.folder / "tests"
+    folder.mkdir(exist_ok=True)
+    with Recorded(report.folder / "journal.jsonl") as recorded:
+        for test in report.tests:
+            page = template.render(report=report, test=test, **_of_test(report, test))
+            head, _, tail = page.rpartition("@journal@")
+            # in JSON a < stands in texts only, where it must not end the script
+            journal = b",\n".join(recorded.lines(test.test)).replace(b"<", b"\\u003c")
+            (report.folder / report.page(test)).write_bytes(_bytes(head) + b"[" + journal + b"]" + _bytes(tail))
+
+
+def _of_test(report: Report, test: TestResult) -> dict[str, Any]:
+    then = report.before.tests.get(test.test) if report.before else None
     return {
-        "counts": counts,
-        "duration_s": sum(test.duration_s for test in tests),
-        "driver": "bad" if red else "good" if counts["passed"] else "unknown",
-        "bench": "bad" if errors else "good" if tests else "unknown",
-        "failures": by_cause(red),
-        "errors": by_cause(errors),
-        "skips": by_cause(test for test in tests if test.verdict == "skipped"),
-    }
+        "then": then, "page_before": report.page_before(test), "artifacts": report.artifacts(test),
+        "figures": report.figures_of(test),
+    }  # fmt: skip
 
 
-def by_cause(tests: Iterable[TestResult]) -> list[tuple[str, list[TestResult]]]:
-    """Tests with the same first cause together, the most frequent cause first."""
-    groups: dict[str, list[TestResult]] = defaultdict(list)
-    for test in tests:
-        groups[_cause(test)].append(test)
-    return sorted(groups.items(), key=lambda group: -len(group[1]))
-
-
-def _cause(test: TestResult) -> str:
-    if test.troubles:
-        first = test.troubles[0]
-        return f"{first.error}: {first.message}".partition("\n")[0]
-    return test.skip.text if test.skip else test.verdict
-
-
-def seconds(value: float | None) -> str:
-    """Short, with a unit that fits."""
-    if value is None:
-        return ""
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    return f"{value:.1f} s" if value < 120 else f"{value // 60:.0f} min {value % 60:.0f} s"
-
-
-def utc(text: str) -> str:
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def anchor(test: str) -> str:
-    """A name for a place in the page, the same for the same test."""
-    return "t-" + "".join(letter if letter.isalnum() else f"-{ord(letter):x}-" for letter in test)
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

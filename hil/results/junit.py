@@ -8,33 +8,31 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from hil.results.model import TestResult
-from hil.results.store import Results
+from hil.results.report import Report
 
 # XML 1.0, section 2.2: what may not stand in a document even as a reference
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write_junit(folder: Path) -> Path:
-    """Write junit.xml from results.jsonl in the folder of a run. OSError passes through."""
-    results = Results(folder / "results.jsonl")
-    counts = Counter(_tag(test) for test in results.tests)
+def write_junit(report: Report) -> Path:
+    """Write junit.xml into the folder of the run. OSError passes through."""
+    counts = Counter(_tag(test) for test in report.tests)
     suite = ET.Element(
         "testsuite",
-        name=results.info.testbed if results.info else folder.name,
-        timestamp=results.info.started if results.info else "",
-        tests=str(len(results.tests)),
+        name=_text(report.info.testbed or report.folder.name),
+        timestamp=report.info.started,
+        tests=str(len(report.tests)),
         failures=str(counts["failure"]),
         errors=str(counts["error"]),
         skipped=str(counts["skipped"]),
-        time=f"{sum(test.duration_s for test in results.tests):.3f}",
+        time=f"{report.duration_s:.3f}",
     )
-    if results.info:
-        _properties(suite, {"hil": results.info.hil, **results.info.facts})
-    for test in results.tests:
+    _properties(suite, {"hil": report.info.hil, **report.info.facts})
+    for test in report.tests:
         _case(suite, test)
     root = ET.Element("testsuites")
     root.append(suite)
-    path = folder / "junit.xml"
+    path = report.folder / "junit.xml"
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
 

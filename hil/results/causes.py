@@ -1,0 +1,50 @@
+"""Tests with the same cause together: two hundred red lines are mostly three defects."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hil.results.model import TestResult
+
+# what differs from one occurrence to the next: addresses, ports, times, rates, but not the number in a name (S3, oem7)
+_VARIES = re.compile(r"\b0x[0-9a-fA-F]+\b|(?<![\w.])[+-]?\d+(?:[.:,]\d+)*")
+_PLAIN = "AssertionError"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """``text`` is the first line of the first occurrence; ``new`` when the run before had no test that ended so."""
+
+    text: str
+    tests: tuple[TestResult, ...]
+    new: bool = False
+
+
+def headline(test: TestResult) -> str:
+    """Why a test did not pass, in one line; empty when it did."""
+    if test.troubles:
+        first = test.troubles[0]
+        line = first.message.strip().partition("\n")[0]
+        return line if first.error == _PLAIN and line else f"{first.error}: {line}"
+    return test.skip.text if test.skip else "" if test.verdict == "passed" else test.verdict
+
+
+def cause_key(test: TestResult) -> str:
+    """Equal for the same crash and for the same first error, whatever the figures in its message."""
+    return _VARIES.sub("#", headline(test))
+
+
+def by_cause(tests: Iterable[TestResult], known: frozenset[str] | None = None) -> list[Cause]:
+    """The most frequent cause first. ``known`` are the keys of the run before, None when there was none."""
+    groups: dict[str, list[TestResult]] = defaultdict(list)
+    for test in tests:
+        groups[cause_key(test)].append(test)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [Cause(headline(found[0]), tuple(found), known is not None and key not in known) for key, found in ordered]
+
+
+def keys(tests: Sequence[TestResult]) -> frozenset[str]:
+    return frozenset(cause_key(test) for test in tests if test.verdict != "passed")
