@@ -20,6 +20,8 @@ from hil.virtual.lab import Lab
 
 FAULTS = "hil.virtual.faults.recovery"
 LADDER = ["reconnect", "restart Windows", "power button held, then pressed", "mains off and on"]
+INSTRUMENTS: dict[str, Any] = {"NeverBootsAgain": ("meter", "button")}
+"""A bench that has fewer has a shorter ladder."""
 BOOT_S = 3.0
 """The virtual machine boots in half a second; each rung waits so long before the next one is tried."""
 
@@ -38,7 +40,8 @@ def climbed(folder: Path, fault: str) -> Climb:
     records: list[dict[str, Any]] = []
     journal = Journal()
     journal.listen(records.append)
-    described = Testbed(name=fault.lower(), virtual=Virtual(faults=(f"{FAULTS}:{fault}",)))
+    virtual = Virtual(faults=(f"{FAULTS}:{fault}",), instruments=INSTRUMENTS.get(fault, ("outlet", "meter", "button")))
+    described = Testbed(name=fault.lower(), virtual=virtual)
     with Lab(described, folder, journal) as standing, Bench(impatient(standing), journal) as bench:
         strike(bench)
         error = ""
@@ -116,8 +119,7 @@ def test_nothing_helps(found: dict[str, Any]) -> None:
     climb = found["NeverBootsAgain"]
     assert not any(climb.rungs.values())
     assert not climb.answers
-    for rung, budget_s in {"reconnect": 3, LADDER[2]: 9, LADDER[3]: 13}.items():
-        assert f"{rung} (up to {budget_s} s)" in climb.error
+    assert f"tried: reconnect (up to 3 s), {LADDER[2]} (up to 9 s); do:" in climb.error
 
 
 def test_an_adapter_that_is_dead_until_a_restart(found: dict[str, Any]) -> None:
