@@ -77,7 +77,6 @@ CASES: dict[str, tuple[tuple[str | None, str], ...]] = {
     "service-binary-not-copied": ((r"%13%\hilnic.sys", r"%12%\hilnic.sys"),),
     "service-type": (("ServiceType    = 1", "ServiceType = 0x10"),),
     "service-disabled": (("StartType      = 3", "StartType = 4"),),
-    "load-order-group": (("LoadOrderGroup = NDIS", ";"),),
     "event-log-values": (("TypesSupported, 0x00010001, 7", "TypesSupported, 0, 7"),),
     "event-log-missing": (("HilNic.service, HilNic.log", "HilNic.service"),),
     "coinstaller": ((None, "\n[HilNic.ndi.NTamd64.CoInstallers]\nAddReg = HilNic.reg\n"),),

@@ -52,7 +52,7 @@ def characteristics_exclude(subject: Subject) -> Iterator[Seen]:
             yield Seen(_line(variant, "Characteristics"), f"Characteristics = {value:#x}")
 
 
-@warning("NCF_HAS_UI (0x80) where there are settings to show", "add 0x80 to Characteristics")
+@note("NCF_HAS_UI (0x80) where there are settings to show", "add 0x80 to Characteristics")
 def settings_without_ui(subject: Subject) -> Iterator[Seen]:
     """An adapter with advanced properties says that it has a user interface.
 

@@ -47,14 +47,14 @@ def duplicate_section(subject: Subject) -> Iterator[Seen]:
 
 @error("a section of that name", "add the section or correct the name")
 def section_not_found(subject: Subject) -> Iterator[Seen]:
-    """Sections that directives refer to exist.
+    """Sections that directives refer to exist; those of an included INF of Windows are not looked for.
 
     Source: INF Validation Errors and Warnings, codes 1203, 2006.
     """
     inf = subject.inf
     found = []
     for variant in subject.variants:
-        for line in variant.install.directives:
+        for line in variant.install.directives if variant.install.whole else ():
             if (line.key or "").lower() in _REFERRING:
                 found += [(line.number, name) for name in line.values if name and not name.startswith("@")]
         for service in variant.install.services:

@@ -108,19 +108,6 @@ def service_disabled(subject: Subject) -> Iterator[Seen]:
             yield Seen(_entry(subject, service, "StartType"), "StartType = 4")
 
 
-@note("LoadOrderGroup = NDIS", "add it, so that the driver loads with its kind")
-def load_order_group(subject: Subject) -> Iterator[Seen]:
-    """A miniport loads in the group NDIS.
-
-    Source: DDInstall.Services Section in a Network INF File.
-    """
-    for variant in subject.adapters:
-        service = variant.install.function_driver
-        section = subject.inf.section(service.section) if service else None
-        if service and section and service.group.upper() != "NDIS":
-            yield Seen(section.number, f"LoadOrderGroup = {service.group}" if service.group else "no LoadOrderGroup")
-
-
 @warning("EventMessageFile as REG_EXPAND_SZ and TypesSupported as REG_DWORD", "see netevent.dll in Microsoft's sample")
 def event_log_values(subject: Subject) -> Iterator[Seen]:
     """An event source says where its messages are; else they show without text.
@@ -249,7 +236,7 @@ def _entry(subject: Subject, service: Service, key: str) -> int:
 
 RULES = (
     one_function_driver, service_incomplete, service_binary_path, service_binary_not_copied, service_type,
-    service_disabled, load_order_group, event_log_values, event_log_missing, coinstaller, class_install,
+    service_disabled, event_log_values, event_log_missing, coinstaller, class_install,
     legacy_directive, not_run_from_driver_store, registry_not_isolated, service_registry_not_isolated,
     filters_by_registry,
 )  # fmt: skip
