@@ -180,7 +180,7 @@ def test_settings_survive_sleep(before, tune, adapter, asleep, light, button):
 
 
 @pytest.mark.requires("previous_package")
-def test_settings_survive_upgrade(driver, tune, adapter, store, package, previous_package, undo):
+def test_settings_survive_upgrade(before, tune, adapter, store, package, previous_package, undo):
     """An upgrade of the driver keeps every setting that the previous release had too, and every binding.
 
     Administrators tune once and roll out updates for years.
