@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hil.run.requirements import BENCH_FIXTURES, SKIP, decide, needs_bench
-from hil.testbed.model import Instrument, LocalPartner, Packages, Testbed, Virtual
+from hil.testbed.model import Adapter, Instrument, LocalPartner, Packages, Testbed, Virtual, Wake
 
 
 @pytest.fixture
@@ -48,9 +48,12 @@ def test_capabilities_follow_from_the_testbed() -> None:
     real = Testbed.model_validate({
         "name": "desk", "instruments": {"a": slot}, "packages": Packages(current="p", previous="q"),
         "partner": LocalPartner(netns="n", interface="i", address="a"),
+        "adapter": Adapter(hardware_id="x", link_mbps=1, address="a", wake=Wake(link_keyword="WakeOnLink", patterns=8)),
     })  # fmt: skip
-    assert real.capabilities() == {"slot", "partner", "wire", "previous_package"}
-    assert {"meter", "wire", "broken_package"} <= Testbed(name="box", virtual=Virtual()).capabilities()
+    wakes = {"wake_on_link", "wake_patterns"}
+    assert real.capabilities() == {"slot", "partner", "wire", "previous_package", *wakes}
+    assert {"meter", "wire", "broken_package", "S3"} <= Testbed(name="box", virtual=Virtual()).capabilities()
+    assert "S3" not in Testbed(name="box", virtual=Virtual(sleep="s0ix")).capabilities()
 
 
 def test_every_fixture_of_the_bench_is_known() -> None:

@@ -65,3 +65,35 @@ def test_the_last_sleep_counts() -> None:
     wake = read(records(woke_after_s=120, source=6) + records(woke_after_s=10, source=5, text="HIL NIC"))
     assert wake is not None
     assert wake.source is WakeSource.DEVICE
+
+
+def standby(*, woke_after_s: float, reason: int) -> list[Event]:
+    left = (*[0] * 9, reason, *[0] * 42)
+    return [
+        Event("System", 1, KERNEL_POWER, 506, 4, SLEPT, (12, True, False, 0, 0, 0, 0, 0)),
+        Event("System", 2, KERNEL_POWER, 507, 4, SLEPT + timedelta(seconds=woke_after_s), left),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("woke_after_s", "reason", "source"),
+    [
+        (10, 1, WakeSource.BUTTON),
+        (120.2, 8, WakeSource.TIMER),
+        (10, 9, WakeSource.UNNAMED),
+        (10, 8, WakeSource.UNKNOWN),
+        (121, 9, WakeSource.UNKNOWN),
+    ],
+)
+def test_modern_standby(woke_after_s: float, reason: int, source: WakeSource) -> None:
+    """Modern Standby has other records and names no device: a button, our timer, or something else before it."""
+    wake = read(standby(woke_after_s=woke_after_s, reason=reason))
+    assert wake is not None
+    assert (wake.state, wake.source) == ("S0ix", source)
+    assert not wake.by_device(NIC)
+
+
+def test_standby_that_goes_on() -> None:
+    """Without its end a standby is no whole sleep."""
+    assert read(standby(woke_after_s=10, reason=1)[:1]) is None
+    assert read(standby(woke_after_s=10, reason=1)[1:]) is None
