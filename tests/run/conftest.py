@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from runs import Desk, Runs, lab_up
 
 TESTBED = """\
 name: desk
@@ -88,3 +89,16 @@ def run(place: Place) -> Callable[..., Outcome]:
         return place.run(suite, *arguments, before=before)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A golden bench that is up."""
+    with lab_up(tmp_path_factory.mktemp("desk")) as desk:
+        yield desk
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    """``runs(testbed, suite)``: hil run in a folder of its own."""
+    return Runs(tmp_path)
