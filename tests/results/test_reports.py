@@ -13,7 +13,7 @@ from a_run import NIGHT, a_run, a_test, device
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.clock import Deadline
+from hil.clock import thread_s
 from hil.results.model import TestResult, Trouble
 from hil.results.report import page_of
 from hil.results.words import many, number, seconds, size
@@ -142,7 +142,7 @@ def test_junit_keeps_the_verdicts_apart(tmp_path: Path) -> None:
     assert failure.get("type") == "Bugcheck"
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text() | st.sampled_from(["@journal@", "</script>", "<!--<script>", "{{ x }}"]))
 def test_any_text_gives_a_page_and_xml(tmp_path: Path, text: str) -> None:
     """A driver's name or a message with odd characters breaks neither the page nor the CI server's parser."""
@@ -154,12 +154,12 @@ def test_any_text_gives_a_page_and_xml(tmp_path: Path, text: str) -> None:
 
 
 def test_a_thousand_tests(tmp_path: Path) -> None:
-    """A long night's pages are there within two seconds."""
+    """A long night's pages take less than a second of a processor."""
     tests = [a_test(f"test_{number}", "failed", device(f"cause {'abcdefg'[number % 7]}")) for number in range(1000)]
     folder = a_run(tmp_path / "night", tests)
-    deadline = Deadline(2.0)
+    before_s = thread_s()
     write_reports(folder)
-    assert not deadline.expired, f"{deadline.elapsed_s:.2f} s"
+    assert thread_s() - before_s < 1.0
     assert (folder / "index.html").stat().st_size < 100_000
 
 

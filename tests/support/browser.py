@@ -82,6 +82,8 @@ class Browser:
         self._folder = tempfile.TemporaryDirectory(prefix="hil-browser-", ignore_cleanup_errors=True)
         arguments = [CHROMIUM, *_QUIET, f"--user-data-dir={self._folder.name}", "about:blank"]
         self._process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._socket: WebSocket | None = None
+        self._session = ""
         self._number = 0
         self.complaints: list[str] = []
         try:
@@ -90,7 +92,6 @@ class Browser:
                 lambda: where.exists() and where.read_text().split(), what="Chromium to listen", timeout_s=30
             )
             self._socket = WebSocket(int(port), path)
-            self._session = ""
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
@@ -100,6 +101,8 @@ class Browser:
             raise
 
     def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
         self._process.kill()
         self._process.wait()
         self._folder.cleanup()
@@ -157,7 +160,8 @@ class Browser:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if getattr(self, "_session", ""):
+        assert self._socket is not None
+        if self._session:
             message["sessionId"] = self._session
         self._socket.send(json.dumps(message))
         deadline = Deadline(60)
