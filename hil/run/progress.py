@@ -133,6 +133,7 @@ class Progress:
         self._ticker = self._make_ticker()
         self._ticking = False
         self.report: Path | None = None
+        self.exit_code = 0
 
     def _make_ticker(self) -> Ticker | None:
         if self._config.option.usepdb or self._config.option.capture == "no":
@@ -170,9 +171,9 @@ class Progress:
             return str(verdict), "", ""
         return report.outcome if report.when == "call" or report.skipped else "", "", ""
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
-        if exitstatus in _MEANINGS:
-            terminalreporter.write_line(f"exit code {int(exitstatus)}: {_MEANINGS[ExitCode(exitstatus)]}")
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.exit_code in _MEANINGS:
+            terminalreporter.write_line(f"exit code {int(self.exit_code)}: {_MEANINGS[ExitCode(self.exit_code)]}")
         if self.report is not None:
             terminalreporter.write_line(f"report: {self.report}")
 

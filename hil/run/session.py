@@ -237,7 +237,7 @@ class Session:
         # a signal that comes now finds every test ended, and waits until all is written down
         with suppress(KeyboardInterrupt), self.interrupts.shielded():
             yield
-            session.exitstatus = self._finish(exitstatus)
+            session.exitstatus = self._progress.exit_code = self._finish(exitstatus)
 
     def _finish(self, exitstatus: int) -> int:
         running = self.running

@@ -82,7 +82,9 @@ def test_each_verdict_in_a_run(run: Callable[..., object]) -> None:
 )  # fmt: skip
 def test_exit_code(run: Callable[..., object], wanted: str, exit_code: int) -> None:
     """The exit code is that of the worst family, so that a scheduler can act on it without reading a report."""
-    assert run(SUITE, "-k", wanted).exit_code == exit_code
+    outcome = run(SUITE, "-k", wanted)
+    assert outcome.exit_code == exit_code
+    assert (f"exit code {exit_code}: " in outcome.text) == (exit_code != 0)
 
 
 def test_a_test_that_hangs_is_an_error_of_the_bench(run: Callable[..., object]) -> None:
