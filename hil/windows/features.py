@@ -188,6 +188,10 @@ class Snapshot(Mapping[str, Value]):
         return {key: str(value) for key, value in self.items() if PROPERTIES.owns(key)}
 
 
+def _writable(key: str) -> bool:
+    return any(feature.owns(key) for feature in FEATURES)
+
+
 class Features:
     """The settings of one adapter. What the adapter does not have is in ``snapshot().absent``, and never an error."""
 
@@ -234,12 +238,16 @@ class Features:
         if self._adapter.problem():
             self._revive(before)
         changes = self.snapshot().changes(before)
-        wanted = {one.key: one.before for one in changes if one.before is not None}
+        if not changes:
+            return
+        wanted = {one.key: one.before for one in changes if one.before is not None and _writable(one.key)}
         behind = {key.lower() for key in wanted}
-        # a property and the keyword behind it are one setting
-        twice = {key for key in wanted if self.keyword(key).lower() in behind}
-        if changes:
-            self.set({key: value for key, value in wanted.items() if key not in twice}, restart=restart)
+        # a property and the keyword behind it are one setting, and what is only reported follows
+        once = {key: value for key, value in wanted.items() if self.keyword(key).lower() not in behind}
+        seen = self.set(once, restart=restart)
+        left = seen.changes(before) if restart else ()
+        if left:
+            raise DutError("all settings as before", seen="; ".join(map(str, left)), where=self._adapter.name)
 
     @staticmethod
     def keyword(key: str) -> str:
@@ -267,7 +275,7 @@ class Features:
 
     def _write(self, wanted: Mapping[str, Value]) -> None:
         for key in wanted:
-            if not any(feature.owns(key) for feature in FEATURES):
+            if not _writable(key):
                 raise self._unknown(key)
         unset = [key for key, value in wanted.items() if value == "" and PROPERTIES.owns(key)]
         name, commands = self._adapter.name, list[Command]()
