@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hil.errors import UsageError
-from hil.package.inf import Inf, Line
+from hil.package.entries import Line
+from hil.package.inf import Inf
 from hil.package.models import Model, Target
 
 DIRID_DRIVER_STORE = 13

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from hil.package.inf import Inf, Line
+from hil.package.entries import Line
+from hil.package.inf import Inf
 
 DECORATION = re.compile(r"nt(x86|ia64|amd64|arm64|arm)?((?:\.[0-9a-fx]*)*)", re.IGNORECASE)
 _WORKSTATION = 1

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hil.cli import run_command
 from hil.errors import ExitCode, UsageError
@@ -223,6 +227,21 @@ def test_required_windows(built):
     client, test_signing = TARGETS[0], TARGETS[-1]
     assert rules(built.current, required=[client]) == {"signature-refused"}
     assert rules(built.current, required=[test_signing]) == set()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_package_is_reported(built, data):
+    """Bytes of driver, catalog or INF changed or cut anywhere: findings, never a traceback."""
+    name = data.draw(st.sampled_from(["hilnic.sys", "hilnic.cat", "hilnic.inf"]))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(built.current, Path(place) / "package"))
+        damaged = bytearray((folder / name).read_bytes())
+        for _ in range(data.draw(st.integers(1, 8))):
+            damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.integers(0, len(damaged))) if data.draw(st.booleans()) else len(damaged)
+        (folder / name).write_bytes(damaged[:cut])
+        assert len(check(folder, today=DAY)) == 1
 
 
 def test_each_inf_has_its_report(folder):

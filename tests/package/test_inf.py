@@ -13,7 +13,7 @@ from hil.errors import UsageError
 from hil.package import Inf, Target, keywords, models
 from hil.package import install as installs
 from hil.package.check import check_inf
-from hil.package.inf import _entry, _plain_entry
+from hil.package.entries import _entry, _plain_entry
 from hil.virtual.driver.inf_text import inf_text
 
 SAMPLE = inf_text("2.1.0.0", date(2025, 9, 15), 1000).encode("ascii")

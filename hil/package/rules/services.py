@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from hil.package.inf import Line
+from hil.package.entries import Line
 from hil.package.install import Service
 from hil.package.rules.rule import Seen, error, note, warning
 from hil.package.subject import Subject, Variant
