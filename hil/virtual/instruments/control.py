@@ -4,7 +4,7 @@ A line of JSON in, a line out: ``{"instrument": "slot", "do": "freeze"}`` is ans
 ``{"error": "..."}``. What can be done:
 
 ==============  =====================================================================================
-``next``        ``answers``: what becomes of the next answers: pass, silent, half, fin, rst, garbage, freeze
+``next``        ``answers``: what becomes of the next ones: a value of :class:`~hil.virtual.instruments.server.Mishap`
 ``late``        ``seconds`` before each answer from now on
 ``freeze``      nothing is answered; what is sent is kept, and acted upon at ``thaw``
 ``thaw``

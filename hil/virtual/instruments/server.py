@@ -28,6 +28,8 @@ class Mishap(Enum):
     FIN = "fin"
     RST = "rst"
     GARBAGE = "garbage"
+    TWICE = "twice"
+    CR_LF = "crlf"
     FREEZE = "freeze"
     """This answer goes out, and then nothing until the thaw."""
 
@@ -158,6 +160,10 @@ class InstrumentServer(TcpServer, Generic[D]):
             frame = frame[: len(frame) // 2]
         if mishap is Mishap.GARBAGE:
             frame = b"\xff" + frame
+        if mishap is Mishap.TWICE:
+            frame += frame
+        if mishap is Mishap.CR_LF:
+            frame = frame.replace(b"\n", b"\r\n")
         if mishap is not Mishap.SILENT:
             writer.write(frame)
             await writer.drain()
