@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hil.instruments import Button, Cable, Meter, Outlet, Slot
     from hil.instruments.roles import Observe
+    from hil.instruments.session import Sessions
     from hil.traffic import Partner, Traffic
     from hil.windows import Adapter, Machine
 
@@ -127,10 +128,16 @@ class Bench:
             one_of_many = described[key].role == "outlet" and len(self._feeds) > 1
             self._instruments[key] = opened = open_instrument(
                 key, described[key], self.journal, state_dir=state_dir(self.testbed), permit=self.permit,
-                observe=unobserved if one_of_many else self._observer(described[key].role),
+                observe=unobserved if one_of_many else self._observer(described[key].role), sessions=self._sessions,
             )  # fmt: skip
             self._open.callback(opened.close)
         return self._instruments[key]
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        from hil.instruments.session import Sessions
+
+        return Sessions()
 
     def _observer(self, role: str) -> Observe:
         """Who beside the instrument sees that something went off."""

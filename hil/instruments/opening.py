@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from hil.errors import UsageError
 from hil.instruments.families import FAMILIES, Family
 from hil.instruments.roles import Observe, unobserved
 from hil.instruments.scpi import Scpi
+from hil.instruments.session import Sessions
 from hil.instruments.switching import (
+    Contact,
     Permit,
     RelayButton,
     SwitchedCable,
@@ -33,7 +36,12 @@ _SWITCHED: dict[str, Callable[..., Switching]] = {
 
 
 def family_named(name: str) -> Family:
-    """Raises UsageError with the nearest name when there is no such family."""
+    """One of hil's, or ``package.module:NAME`` from anywhere on the import path.
+
+    Raises UsageError, with the nearest name, when there is no such family.
+    """
+    if ":" in name:
+        return _loaded(name)
     found = {family.name: family for family in FAMILIES}
     if name in found:
         return found[name]
@@ -44,14 +52,26 @@ def family_named(name: str) -> Family:
     )  # fmt: skip
 
 
+def _loaded(path: str) -> Family:
+    module, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"an instrument family at {path!r}", seen=str(error)) from error
+    if not isinstance(found, Family):
+        raise UsageError(f"an instrument family at {path!r}", seen=f"{type(found).__name__}, which is no Family")
+    return found
+
+
 def open_instrument(
     name: str, spec: Instrument, journal: Journal,
     *, state_dir: Path | None = None, permit: Permit = granted, observe: Observe = unobserved,
+    sessions: Sessions | None = None,
 ) -> Any:  # fmt: skip
     """The role object for ``spec`` (see :mod:`hil.instruments.roles`), connected and identified.
 
     ``permit`` is asked before anything is moved, and what it raises passes through; ``observe`` for a witness of each
-    set for which the caller brings none.
+    set for which the caller brings none. With ``sessions``, the channels of one unit share a connection.
     Raises UsageError when the family does not exist or cannot play the role, BenchError when another instrument answers
     at the address, or none.
     """
@@ -61,7 +81,24 @@ def open_instrument(
             f"{name} as {spec.role}", seen=f"{family.name} can be {', '.join(family.roles)}",
             next_step="`hil instruments` lists families and roles",
         )  # fmt: skip
-    opened = _build(name, spec, family, journal, state_dir, permit, observe)
+    dialect = family.dialect
+    if isinstance(dialect, WakeOnLan):
+        opened: Any = dialect.waker(name, spec, journal, permit)
+    elif spec.role == "meter":
+        assert isinstance(dialect, Scpi)
+        opened = dialect.power_meter(name, spec, journal, sessions)
+    else:
+        if isinstance(dialect, Scpi):
+            contact: Contact = dialect.contact(name, spec, journal, sessions)
+        else:
+            contact = dialect.contact(name, spec, journal)
+        timing = Timing(
+            settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s
+        )
+        opened = _SWITCHED[spec.role](
+            name, contact, journal, timing, key=f"{spec.resource} {spec.channel}", state_dir=state_dir, permit=permit,
+            observe=observe,
+        )  # fmt: skip
     try:
         with journal.span("instrument", f"{name}: identify", family=family.name, resource=spec.resource) as outcome:
             outcome["identity"] = str(opened.identity)
@@ -69,20 +106,3 @@ def open_instrument(
         opened.close()
         raise
     return opened
-
-
-def _build(
-    name: str, spec: Instrument, family: Family, journal: Journal, state_dir: Path | None, permit: Permit,
-    observe: Observe,
-) -> Any:  # fmt: skip
-    if spec.role == "meter":
-        assert isinstance(family.dialect, Scpi)
-        return family.dialect.power_meter(name, spec, journal)
-    if isinstance(family.dialect, WakeOnLan):
-        return family.dialect.waker(name, spec, journal, permit)
-    contact = family.dialect.contact(name, spec, journal)
-    timing = Timing(settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s)
-    key = f"{spec.resource} {spec.channel}"
-    return _SWITCHED[spec.role](
-        name, contact, journal, timing, key=key, state_dir=state_dir, permit=permit, observe=observe
-    )

@@ -17,7 +17,7 @@ from hil.instruments.manners import Ask, Manners
 from hil.instruments.profile import AT_ONCE, HAND, Profile
 from hil.instruments.roles import Identity
 from hil.instruments.scpi import Scpi, ScpiContact, ScpiSwitch
-from hil.instruments.session import Session
+from hil.instruments.session import Session, Sessions
 from hil.instruments.wire import Health, Wire
 from hil.journal import Journal
 from hil.testbed.model import Instrument
@@ -149,9 +149,11 @@ class Torridon(Scpi):
     suffix: str = ""
     timed: bool = True
 
-    def contact(self, name: str, spec: Instrument, journal: Journal) -> QuarchContact:
+    def contact(
+        self, name: str, spec: Instrument, journal: Journal, sessions: Sessions | None = None
+    ) -> QuarchContact:
         assert self.switch is not None
-        session = self._session(name, spec, journal, ())
+        session = self._session(name, spec, journal, sessions)
         return QuarchContact(session, self.switch, spec.channel, self.suffix, timed=self.timed)
 
 

@@ -12,7 +12,7 @@ from hil.clock import Deadline, now_s
 from hil.errors import BenchError, WakeFailed
 from hil.instruments.manners import Manners
 from hil.instruments.roles import Identity, Power, Switch
-from hil.instruments.session import InstrumentRefused, Session
+from hil.instruments.session import InstrumentRefused, Session, Sessions
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 from hil.wait import pause
@@ -66,18 +66,26 @@ class Scpi:
     meter: ScpiMeter | None = None
     supply: ScpiSupply | None = None
 
-    def contact(self, name: str, spec: Instrument, journal: Journal) -> ScpiContact:
+    def contact(self, name: str, spec: Instrument, journal: Journal, sessions: Sessions | None = None) -> ScpiContact:
         assert self.switch is not None
-        return ScpiContact(self._session(name, spec, journal, ()), self.switch, spec.channel, self.supply)
+        return ScpiContact(self._session(name, spec, journal, sessions), self.switch, spec.channel, self.supply)
 
-    def power_meter(self, name: str, spec: Instrument, journal: Journal) -> ScpiPowerMeter:
+    def power_meter(
+        self, name: str, spec: Instrument, journal: Journal, sessions: Sessions | None = None
+    ) -> ScpiPowerMeter:
         assert self.meter is not None
         setup = tuple(message.format(channel=spec.channel) for message in self.meter.setup)
-        return ScpiPowerMeter(name, self._session(name, spec, journal, setup), self.meter, spec.channel, journal)
+        session = self._session(name, spec, journal, sessions, setup)
+        return ScpiPowerMeter(name, session, self.meter, spec.channel, journal)
 
-    def _session(self, name: str, spec: Instrument, journal: Journal, setup: tuple[str, ...]) -> Session:
+    def _session(
+        self, name: str, spec: Instrument, journal: Journal, sessions: Sessions | None, setup: tuple[str, ...] = ()
+    ) -> Session:
+        """``sessions`` are those of the same bench; without them nobody else uses this one."""
         manners = replace(self.manners, prepare=self.manners.prepare + setup)
-        return Session(name, spec.resource, journal, timeout_s=spec.timeout_s, serial=spec.serial, manners=manners)
+        return (sessions or Sessions()).get(
+            name, spec.resource, journal, timeout_s=spec.timeout_s, serial=spec.serial, manners=manners
+        )
 
 
 class ScpiContact:

@@ -245,3 +245,25 @@ class Session:
         line, self._line = self._line, None
         if line is not None:
             line.abandon()
+
+
+class Sessions:
+    """One session for each unit, shared by its channels: many a unit takes one client only.
+
+    Who closes a shared session closes it for all; it opens again at its next use.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[object, ...], Session] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self, name: str, resource: str, journal: Journal, *, timeout_s: float, serial: str | None, manners: Manners
+    ) -> Session:
+        key = (resource, timeout_s, serial, manners)
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = Session(
+                    name, resource, journal, timeout_s=timeout_s, serial=serial, manners=manners
+                )
+            return self._open[key]

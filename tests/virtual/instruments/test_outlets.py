@@ -11,7 +11,7 @@ from instrument_lab import InstrumentLab
 
 from hil.errors import BenchError
 from hil.instruments import Feeds, Switch, open_instrument
-from hil.instruments.session import InstrumentLost
+from hil.instruments.session import InstrumentLost, Sessions
 from hil.instruments.switching import Timing
 from hil.journal import Journal
 from hil.testbed.model import Virtual
@@ -102,3 +102,18 @@ def test_one_client_at_a_time(lab_of, opened, tmp_path):
     first.close()
     wait_until(lambda: not lab.instruments.servers["slot"]._clients, what="the first to be gone", timeout_s=2)
     assert opened(lab, "slot").state() is Switch.ON
+
+
+def test_channels_of_one_unit_share_a_connection(lab_of, tmp_path):
+    """Two feeds on a unit that takes one client are both switched: the bench has one session for each unit."""
+    lab, sessions = lab_of(one_client=True, feeds=2), Sessions()
+    feeds = [
+        open_instrument(name, lab.specs[name], Journal(), state_dir=tmp_path, sessions=sessions)
+        for name in ("outlet", "outlet_2")
+    ]
+    Feeds("mains", feeds).off()
+    wait_until(lambda: not lab.ends.mains, what="the power supplies to run out", timeout_s=2)
+    feeds[0].close()
+    feeds[1].on()
+    assert lab.ends.mains
+    feeds[1].close()
