@@ -85,7 +85,7 @@ class LocalPartner(Section):
     netns: str
     interface: str
     address: str
-    direct: bool = Field(True, description="false with a switch in between: its link then says nothing of the adapter's")
+    direct: bool = Field(True, description="false with a switch in between: its link says nothing of the adapter's")
 
 
 class SshPartner(Section):

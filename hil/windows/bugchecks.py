@@ -31,7 +31,8 @@ _NDIS_VIOLATIONS = {
     0x25: "watchdog of NDIS", 0x26: "OID request completed wrongly", 0x27: "net buffer lists leaked",
 }  # fmt: skip
 _RULES = {
-    0x30: "IRQL raised to a wrong level", 0x62: "unloaded without freeing its pool", 0x91001: "NdisOidComplete: OID request completed wrongly",
+    0x30: "IRQL raised to a wrong level", 0x62: "unloaded without freeing its pool",
+    0x91001: "NdisOidComplete: OID request completed wrongly",
     0x91002: "NdisOidDoubleComplete: OID request completed twice",
     0x9100E: "NdisOidDoubleRequest: OID request issued again while pending",
     0x92003: "NdisTimedOidComplete: OID request not completed in 12 s",

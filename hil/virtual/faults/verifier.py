@@ -111,7 +111,7 @@ class CommonBufferKeptAtHalt(Fault):
 
 
 class BreaksRuleAtBoot(Fault):
-    """DriverEntry raises the IRQL to a lower one: under Driver Verifier the PC crashes in each boot (0xC4, rule 0x30)."""
+    """DriverEntry raises the IRQL to a lower one: under Driver Verifier the PC crashes at each boot (0xC4, 0x30)."""
 
     caught_by: ClassVar = ("verifier",)
 
