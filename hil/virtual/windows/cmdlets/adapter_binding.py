@@ -40,14 +40,20 @@ def _pairs(
     ids: list[str] | None, shown: list[str] | None, *, hidden: bool,
 ) -> list[tuple[Adapter, Component]]:  # fmt: skip
     """Adapter and component as the parameters (or the objects through the pipe) name them."""
-    if objects is not None and ids is None:
-        ids = [str(item.properties["ComponentID"]) for item in objects if isinstance(item, PSRecord)]
-    adapters = chosen(call, CLASS, name, description, objects, hidden=hidden)
-    pairs = [(adapter, component) for adapter in adapters for component in COMPONENTS]
-    return cdxml.select(
-        call, CLASS, pairs, {"ComponentID": ids, "DisplayName": shown},
-        lambda pair, field: pair[1].component_id if field == "ComponentID" else pair[1].display_name,
-    )  # fmt: skip
+    if objects is not None:
+        piped = [item.properties for item in objects if isinstance(item, PSRecord)]
+        name, ids = [str(one["Name"]) for one in piped], ids or [str(one["ComponentID"]) for one in piped]
+    pairs = [(adapter, component) for adapter in chosen(call, CLASS, None, hidden=hidden) for component in COMPONENTS]
+    filters = {"Name": name, "InterfaceDescription": description, "ComponentID": ids, "DisplayName": shown}
+    return cdxml.select(call, CLASS, pairs, filters, _read)
+
+
+def _read(pair: tuple[Adapter, Component], name: str) -> str:
+    adapter, component = pair
+    return {
+        "Name": adapter.name, "InterfaceDescription": adapter.description, "ComponentID": component.component_id,
+        "DisplayName": component.display_name,
+    }[name]  # fmt: skip
 
 
 @cmdlets.cmdlet("Get-NetAdapterBinding", default_set="ByName")
