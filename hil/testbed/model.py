@@ -95,7 +95,7 @@ class SshPartner(Section):
     ssh: Ssh
     interface: str
     address: str
-    direct: bool = Field(True, description="false with a switch in between: its link then says nothing of the adapter's")
+    direct: bool = Field(True, description="false with a switch in between: its link says nothing of the adapter's")
 
 
 Partner = Annotated[LocalPartner | SshPartner, Field(discriminator="kind")]
