@@ -1,70 +1,37 @@
 """The machine's power: what mains, button, slot, cable and wake frames do to it, and what it draws.
 
 Times are those of a real desktop PC, in seconds, and are scaled by the testbed's timescale when they pass; so is the
-grace of shutdown /t. A wake timer runs in true seconds, as the client's clock counts them.
+grace of shutdown /t.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
-from enum import Enum
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from hil.virtual.consumption import drawn_w
+from hil.virtual.power_state import SLEEPING, Power
+from hil.virtual.sleeping import SleepingMachine
 from hil.virtual.windows import power_events as report
 from hil.virtual.windows.crash import Bugcheck
-from hil.virtual.windows.power_events import Dirty, Sleep, SleepState, WakeSource
+from hil.virtual.windows.power_events import Dirty, WakeSource
 from hil.wait import async_pause
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
-    from hil.virtual.windows.adapters import Adapter
-    from hil.virtual.windows.low_power import LowPower
 
 BOOT_S, FIRMWARE_SHARE = 20.0, 0.3
 SHUTDOWN_S, DUMP_S = 5.0, 8.0
-SLEEP_S = {"S0ix": 3.0, "S3": 2.0, "S4": 8.0}
-RESUME_S = {"S0ix": 0.5, "S3": 1.5}
-HIBERNATE_RESUME_S, TROUBLESHOOTER_S = 12.0, 1.5
-CLOCK_STOPS_S = 1.0
-"""From the record of going to sleep to the last tick before it: the stamp that Kernel-Power 107 will carry."""
 HARD_OFF_S = 4.0
 
 
-class Power(Enum):
-    OFF = "off"
-    BOOTING = "booting"
-    ON = "on"
-    ASLEEP = "asleep"
-    STANDBY = "standby"
-    HIBERNATED = "hibernated"
-    BUGCHECKED = "bugchecked"
-
-
-SLEEPING = {"S0ix": Power.STANDBY, "S3": Power.ASLEEP, "S4": Power.HIBERNATED}
-"""Where each sleep ends."""
-
-Watcher = Callable[[Power, Power], None]
-
-
-class VirtualMachine:
-    """Every method is called on the loop's thread and returns at once; what takes time goes on in a task."""
+class VirtualMachine(SleepingMachine):
+    """The whole machine, as the instruments and Windows see it."""
 
     def __init__(self, bench: VirtualBench) -> None:
-        self.bench = bench
-        self.power = Power.OFF
-        self.mains, self.slot, self.cable = True, True, True
-        self.hung = False
-        self._waking = self._pulled_while_waking = False
-        self._transition: asyncio.Task[None] | None = None
-        self._timers: set[asyncio.Task[None]] = set()
-        self._watchers: list[Watcher] = []
-        self._sleep: Sleep | None = None
+        super().__init__(bench)
         self._shutdown: object | None = None
         """The request that waits for its time; another one is another object."""
-        self._dirty: Dirty | None = None
 
     # from outside: the instruments
 
@@ -120,38 +87,6 @@ class VirtualMachine:
             if armed and self.bench.faults.wakes_on_link(armed[1].link, connected=connected):
                 self._wake_by(armed[0])
 
-    def wake_frame(self, frame: bytes) -> None:
-        """A frame that reached the sleeping NIC (which listens only when it was told to)."""
-        armed, nic = self._armed(), self.bench.nic
-        if armed is None or not (self.slot and self.cable):
-            return
-        adapter, told = armed
-        reply = self.bench.faults.answers(told.reply(frame), frame=frame)
-        if reply and nic:
-            nic.answer(reply)
-        if self.bench.faults.wakes(told.wakes(frame), frame=frame):
-            self._wake_by(adapter)
-
-    def wake_by_adapter(self) -> None:
-        """The NIC calls although nothing called it: for faults that act by themselves."""
-        armed = self._armed()
-        if armed:
-            self._wake_by(armed[0])
-
-    def _armed(self) -> tuple[Adapter, LowPower] | None:
-        """The NIC under test with what it was told, while the machine is in a state to be woken."""
-        adapter = self.bench.windows.devices.under_test()
-        if adapter is None or adapter.low_power is None or self._waking or not self.mains:
-            return None
-        down = self.power is Power.OFF or self.power in SLEEPING.values()
-        return (adapter, adapter.low_power) if down else None
-
-    def _wake_by(self, adapter: Adapter) -> None:
-        if self.power is Power.OFF:
-            self._go(self._boot("power"))
-        else:
-            self._wake(WakeSource(report.WAKE_DEVICE, adapter.description, adapter.node.instance_id))
-
     def watts(self) -> float:
         """What the machine draws from the outlet now."""
         if not self.mains:
@@ -161,23 +96,11 @@ class VirtualMachine:
         asleep = not self._waking and self.power in states
         return self.bench.faults.asleep_w(watts, state=states[self.power]) if asleep else watts
 
-    def subscribe(self, watcher: Watcher) -> None:
-        """Call ``watcher(old, new)`` after each change of :attr:`power`."""
-        self._watchers.append(watcher)
-
     # from inside: Windows
 
     def start(self) -> Coroutine[Any, Any, None]:
         """The first boot, before anybody looks: takes no time and leaves no trace of an earlier life."""
         return self._boot("power", first=True)
-
-    def request_sleep(
-        self, state: SleepState, *, wake_after_s: float = 0.0, delay_s: float = 0.5, caller: str
-    ) -> None:
-        """Sleep as SetSuspendState does (S0ix: the screen goes dark), after ``delay_s``; the wake timer, if above 0,
-        runs from now."""
-        wake_at = self.bench.windows.now() + timedelta(seconds=wake_after_s) if wake_after_s > 0 else None
-        self._later(delay_s, lambda: self._when_on(self._fall_asleep, state, wake_at, caller))
 
     def request_shutdown(
         self,
@@ -261,73 +184,6 @@ class VirtualMachine:
         else:
             self._become(Power.OFF)
 
-    async def _fall_asleep(self, state: SleepState, wake_at: datetime | None, caller: str) -> None:
-        windows, bench = self.bench.windows, self.bench
-        if state not in bench.config.sleep_states:
-            return
-        sleep = Sleep(state, caller, windows.now(), wake_at)
-        report.asked_to_sleep(windows, sleep)
-        if state == "S4" and not windows.hibernation:
-            return
-        if not bench.faults.sleeps(True, state=state):
-            windows.refuse_sleep()
-            return
-        report.falls_asleep(windows, sleep, windows.sleep_count)
-        windows.sleep_count += 1
-        crash = windows.devices.sleep(state, windows.sleep_count)
-        if crash:
-            self.bugcheck(*crash)
-            return
-        self._sleep = sleep
-        if bench.ssh:
-            bench.ssh.stall()
-        if bench.nic:
-            bench.nic.freeze()
-        await async_pause(bench.scale(SLEEP_S[state]))
-        self._become(SLEEPING[state])
-        if wake_at:
-            left_s = (wake_at - windows.now()).total_seconds()
-            self._later(max(0.0, left_s), lambda: self._timer_expires(sleep))
-
-    def _timer_expires(self, sleep: Sleep) -> None:
-        if sleep is self._sleep:
-            self._wake(WakeSource(report.WAKE_TIMER, sleep.caller))
-
-    def _wake(self, source: WakeSource) -> None:
-        if self.mains and not self._waking:
-            self._go(self._resume(source))
-
-    async def _resume(self, source: WakeSource) -> None:
-        windows, bench, sleep = self.bench.windows, self.bench, self._sleep
-        assert sleep is not None, "only a sleeping machine resumes"
-        self._waking, self._pulled_while_waking = True, False
-        woken = windows.now()
-        if sleep.state == "S4":
-            seconds = bench.faults.boot_s(HIBERNATE_RESUME_S, reason="hibernate")
-            self._become(Power.BOOTING)
-        else:
-            seconds = bench.faults.resume_s(RESUME_S[sleep.state])
-        await async_pause(bench.scale(seconds))
-        source = bench.faults.wake_source(WakeSource(source.kind, source.text, source.instance_id, woken))
-        if sleep.state == "S0ix":
-            report.left_standby(windows, sleep, source)
-        else:
-            frozen_at = min(sleep.entered + timedelta(seconds=bench.scale(CLOCK_STOPS_S)), windows.now())
-            report.resumed(windows, sleep, frozen_at)
-        self._waking, self._sleep = False, None
-        windows.last_wake = source
-        self._become(Power.ON)
-        if bench.nic:
-            bench.nic.thaw()
-        await windows.devices.resume(pulled_while_waking=self._pulled_while_waking)
-        if self._dirty:
-            return
-        if bench.ssh:
-            bench.ssh.resume()
-        if sleep.state != "S0ix":
-            await async_pause(bench.scale(TROUBLESHOOTER_S))
-            report.returned(windows, sleep, woken, source, int(seconds * 1000))
-
     async def _crash(self, bugcheck: Bugcheck, end: str) -> None:
         crash_control = self.bench.windows.crash_control
         await async_pause(self.bench.scale(DUMP_S))
@@ -353,10 +209,7 @@ class VirtualMachine:
 
     def _end_everything(self, *, standby_power: bool = False) -> None:
         """Connections are reset, programs and drivers are gone, timers do not fire."""
-        running = asyncio.current_task()
-        for task in (*self._timers, self._transition):
-            if task and task is not running:
-                task.cancel()
+        self._drop_all()
         self._waking = self.hung = False
         self._sleep = self._shutdown = None
         self.bench.windows.power_lost(standby_power=standby_power)
@@ -376,30 +229,3 @@ class VirtualMachine:
     def _relink(self) -> None:
         if self.bench.nic:
             self.bench.nic.set_link(self.cable and self.slot)
-
-    def _become(self, power: Power) -> None:
-        old, self.power = self.power, power
-        if old is not power:
-            for watcher in tuple(self._watchers):
-                watcher(old, power)
-
-    def _go(self, transition: Coroutine[Any, Any, None]) -> None:
-        """Begin a transition; the one under way, if any, ends here."""
-        running = asyncio.current_task()
-        if self._transition and self._transition is not running:
-            self._transition.cancel()
-        self._transition = self.bench.loop.create_task(transition)
-
-    def _when_on(self, begin: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        """Begin what only a running Windows can begin; otherwise nothing."""
-        if self.power is Power.ON and not self.hung:
-            self._go(begin(*arguments))
-
-    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
-        async def wait() -> None:
-            await async_pause(delay_s)
-            action()
-
-        task = self.bench.loop.create_task(wait())
-        self._timers.add(task)
-        task.add_done_callback(self._timers.discard)

@@ -12,7 +12,7 @@ from hil.testbed.model import Testbed
 from hil.virtual import tools
 from hil.virtual.bench import VirtualBench
 from hil.virtual.driver import SamplePackages
-from hil.virtual.machine import Power
+from hil.virtual.power_state import Power
 from hil.virtual.windows.state import Devnode
 from hil.wait import async_pause
 

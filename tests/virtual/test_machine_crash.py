@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_windows import VirtualWindows
 
-from hil.virtual.machine import Power
+from hil.virtual.power_state import Power
 from hil.virtual.windows.crash import CRASH_CONTROL, Bugcheck, header
 from hil.wait import async_pause
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from virtual_windows import VirtualWindows
 
-from hil.virtual.machine import Power
+from hil.virtual.power_state import Power
 from hil.virtual.windows import settings
 from hil.virtual.windows.low_power import low_power
 from hil.wait import async_pause

@@ -63,8 +63,8 @@ def test_power_loss_resets_connections(desk, adapter):
     """
     machine = desk.machine
     before = machine.boot()
-    outlet = desk.instrument("outlet")
-    outlet.off()
+    outlet, meter = desk.instrument("outlet"), desk.instrument("meter")
+    outlet.off(witness=lambda: meter.read_w() < 1.0)
     started_s = now_s()
     with pytest.raises(ConnectionLost):
         machine.shell.run(Command("Get-HilClock"), timeout_s=10)

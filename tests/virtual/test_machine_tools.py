@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from virtual_windows import VirtualWindows
 
 from hil.remote.quoting import join
-from hil.virtual.machine import Power
+from hil.virtual.power_state import Power
 from hil.virtual.tools.command_line import split
 from hil.wait import async_pause
 

@@ -200,8 +200,8 @@ def test_solicitation_is_answered():
 
     scapy computes the checksum of the same packet anew.
     """
-    group = IPv6(src="fe80::2", dst="ff02::1:ff00:1", hlim=255)
-    asked = Ether(dst="33:33:ff:00:00:01", src="02:42:ac:11:00:02") / group / ICMPv6ND_NS(tgt=LINK_LOCAL) / ICMPv6NDOptSrcLLAddr(lladdr="02:42:ac:11:00:02")
+    header = Ether(dst="33:33:ff:00:00:01") / IPv6(src="fe80::2", dst="ff02::1:ff00:1", hlim=255)
+    asked = header / ICMPv6ND_NS(tgt=LINK_LOCAL) / ICMPv6NDOptSrcLLAddr(lladdr="02:42:ac:11:00:02")
     reply = advertisement(bytes(asked), NAME, [LINK_LOCAL])
     assert reply is not None
     told = Ether(reply)

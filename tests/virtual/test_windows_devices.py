@@ -11,7 +11,7 @@ from virtual_windows import VirtualWindows
 
 from hil.virtual.faults import Fault
 from hil.virtual.faults.chain import FaultChain
-from hil.virtual.machine import Power
+from hil.virtual.power_state import Power
 from hil.virtual.windows import settings
 from hil.virtual.windows.network import Address
 from hil.wait import async_pause

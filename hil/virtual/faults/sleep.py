@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from hil.virtual.faults import Crash, Fault
-from hil.virtual.machine import SLEEPING, Power
+from hil.virtual.power_state import SLEEPING, Power
 
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
