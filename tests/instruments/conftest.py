@@ -41,7 +41,7 @@ def session(journal):
     """``session(resource, ...)``: a guarded session that is closed afterwards."""
     opened = []
 
-    def open_session(resource, *, timeout_s=0.4, **options):
+    def open_session(resource, *, timeout_s=0.25, **options):
         opened.append(Session("unit", resource, journal, timeout_s=timeout_s, **options))
         return opened[-1]
 

@@ -97,7 +97,7 @@ def test_only_the_named_channel_moves(bench, journal, tmp_path):
 def test_channel_that_does_not_exist(bench, journal, tmp_path):
     """A channel number beyond the instrument's is refused, or reads as nothing, but never as off."""
     _, _, spec = bench
-    spec = spec.model_copy(update={"channel": "9", "timeout_s": 0.2})
+    spec = spec.model_copy(update={"channel": "9", "timeout_s": 0.1})
     wrong = open_instrument("rail", spec, journal, state_dir=tmp_path)
     with pytest.raises(BenchError):
         wrong.on()

@@ -26,8 +26,11 @@ def lab_of():
     started = []
 
     def start(**config):
-        started.append(InstrumentLab(**config))
-        return started[-1]
+        lab = InstrumentLab(**config)
+        started.append(lab)
+        if hasattr(lab.instruments.servers["outlet"], "pdu"):
+            lab.instruments.servers["outlet"].pdu.move_s = 0.02
+        return lab
 
     yield start
     for one in started:
@@ -78,7 +81,7 @@ def test_faults_of_a_pdu(lab_of, opened, family, verb, seen):
     """What a PDU says it did is read back, and what cannot be read is no success."""
     lab = lab_of(outlet_family=family)
     outlet = opened(lab, "outlet")
-    outlet._timing = Timing(confirm_s=0.5)
+    outlet._timing = Timing(confirm_s=0.2)
     assert order(lab, instrument="outlet", do=verb, on=True) == {"ok": True}
     with pytest.raises(BenchError, match=f"reads back {seen}"):
         outlet.off()
