@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench import Bench
@@ -21,6 +23,7 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     Raises UsageError for what a person must mend, BenchError when the machine does not take a change,
     DriverInstallFailed when Windows refuses the package.
     """
+    from hil.windows import verifier
     from hil.windows.driver_store import DriverStore
 
     # a run that was killed may have left the slot pulled or the mains off
@@ -30,7 +33,12 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     with bench.journal.span("step", "provision the machine") as outcome:
         outcome["done"] = str(provision_machine(machine, testbed, machine_folder(testbed)))
     os = machine.os()
-    facts |= {"machine": os.computer_name, "Windows": f"{os.caption}, build {os.build}"}
+    facts |= {
+        "machine": os.computer_name, "Windows": f"{os.caption}, build {os.build}", "firmware": os.firmware,
+        "instruments": "; ".join(
+            f"{name}: {_or_why_not(partial(_identity, bench, name))}" for name in testbed.instruments
+        ),
+    }  # fmt: skip
     if package is not None:
         facts |= {
             "package": f"{package.provider} {package.inf_name} {package.version} of {package.date}",
@@ -42,7 +50,25 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     else:
         give_address(bench)
     info = bench.adapter.wait_up()
-    facts["adapter"] = f"{info.description}, {info.instance_id}, {info.link_mbps:g} Mbit/s"
+    facts |= {
+        "adapter": f"{info.description}, {info.instance_id}, {info.link_mbps:g} Mbit/s",
+        "settings": ", ".join(f"{keyword} {value}" for keyword, value in sorted(bench.adapter.settings().items())),
+        "Driver Verifier": _or_why_not(lambda: str(verifier.read(machine))),
+    }
+
+
+def _identity(bench: Bench, name: str) -> str:
+    """Who answers, with its firmware."""
+    identity = bench.instrument(name).identity
+    return f"{identity}, firmware {identity.firmware}" if identity.firmware else str(identity)
+
+
+def _or_why_not(ask: Callable[[], str]) -> str:
+    """A fact for the report; the test that needs what does not answer will end as error, and not all tests."""
+    try:
+        return ask()
+    except BenchError as error:
+        return f"not known: {error}"
 
 
 def _fitting_package(bench: Bench) -> Package | None:

@@ -40,6 +40,8 @@ class OsInfo:
     elevated: bool
     free_disk_gb: float
     memory_gb: float
+    firmware: str
+    """Maker and version of the BIOS, as Win32_BIOS has them."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,12 @@ class Machine:
 
     def os(self) -> OsInfo:
         """Build, free space on C:, elevation and the like; one batch and one native program."""
-        system, computer, disk = self.shell.batch(
+        system, computer, disk, bios = self.shell.batch(
             [
                 Command("Get-CimInstance", ClassName="Win32_OperatingSystem"),
                 Command("Get-CimInstance", ClassName="Win32_ComputerSystem"),
                 Command("Get-CimInstance", ClassName="Win32_LogicalDisk", Filter="DeviceID='C:'"),
+                Command("Get-CimInstance", ClassName="Win32_BIOS"),
             ]
         )
         return OsInfo(
@@ -157,6 +160,7 @@ class Machine:
             elevated=any(sid in self.tool("whoami", "/groups").stdout for sid in _ELEVATED_SIDS),
             free_disk_gb=int(disk[0]["FreeSpace"]) / 2**30,
             memory_gb=int(computer[0]["TotalPhysicalMemory"]) / 2**30,
+            firmware=f"{bios[0]['Manufacturer']} {bios[0]['SMBIOSBIOSVersion']}",
         )
 
     def boot(self) -> Boot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from psrpcore.types import PSByte, PSInt16, PSUInt, PSUInt16, PSUInt64
@@ -24,6 +25,7 @@ Properties = dict[str, object]
 
 _DISK_BYTES, _FREE_BYTES = 255_000_000_000, 171_000_000_000
 _MEMORY_BYTES = 16 * 2**30
+_FIRMWARE_DATE = datetime(2025, 6, 2, tzinfo=UTC)
 
 
 def _operating_system(windows: Windows) -> Iterator[Properties]:
@@ -45,6 +47,15 @@ def _operating_system(windows: Windows) -> Iterator[Properties]:
         "TotalVisibleMemorySize": PSUInt64(_MEMORY_BYTES // 1024), "TotalVirtualMemorySize": PSUInt64(19_000_000),
         "DataExecutionPrevention_SupportPolicy": PSByte(2), "PortableOperatingSystem": False, "Primary": True,
         "RegisteredUser": windows.user, "ServicePackMajorVersion": PSUInt16(0), "ServicePackMinorVersion": PSUInt16(0),
+    }  # fmt: skip
+
+
+def _bios(windows: Windows) -> Iterator[Properties]:
+    yield {
+        "Name": "HIL virtual firmware", "Manufacturer": "HIL", "SMBIOSBIOSVersion": "1.07",
+        "ReleaseDate": _FIRMWARE_DATE, "Version": "HIL - 107", "Status": "OK", "PrimaryBIOS": True,
+        "SMBIOSPresent": True, "SMBIOSMajorVersion": PSUInt16(3), "SMBIOSMinorVersion": PSUInt16(4),
+        "SerialNumber": windows.computer_name,
     }  # fmt: skip
 
 
@@ -147,7 +158,8 @@ def _processes(windows: Windows) -> Iterator[Properties]:
 
 
 _CLASSES: dict[tuple[str, str], Callable[[Windows], Iterator[Properties]]] = {
-    (_CIMV2, "Win32_OperatingSystem"): _operating_system, (_CIMV2, "Win32_ComputerSystem"): _computer_system,
+    (_CIMV2, "Win32_OperatingSystem"): _operating_system, (_CIMV2, "Win32_BIOS"): _bios,
+    (_CIMV2, "Win32_ComputerSystem"): _computer_system,
     (_CIMV2, "Win32_Process"): _processes,
     (_CIMV2, "Win32_LogicalDisk"): _logical_disk, (_CIMV2, "Win32_PnPSignedDriver"): _signed_drivers,
     (_CIMV2, "Win32_PnPEntity"): _entities, (_CIMV2, "Win32_OSRecoveryConfiguration"): _recovery,
