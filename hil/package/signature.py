@@ -26,6 +26,8 @@ CODE_SIGNING, TIME_STAMPING = "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.8"
 _LIFETIME_SIGNING = "1.3.6.1.4.1.311.10.3.13"
 """A certificate with this usage makes signatures that end with it, stamped or not (wincrypt.h)."""
 _MAX_CHAIN = 8
+_OLD_CONSTRAINTS, _SUBJECT_IS_AUTHORITY = "2.5.29.10", bytes.fromhex("03020780")
+"""Basic constraints before 1997, and their bit string for an authority; Microsoft's first driver authority has them."""
 _SIGNATURES = {
     "1.2.840.113549.1.1.4": "md5", "1.2.840.113549.1.1.5": "sha1", "1.3.14.3.2.29": "sha1",
     "1.2.840.113549.1.1.11": "sha256", "1.2.840.113549.1.1.12": "sha384", "1.2.840.113549.1.1.13": "sha512",
@@ -177,17 +179,20 @@ def _der(certificate: Certificate) -> bytes:
 
 def _issued(issuer: Certificate, subject: Certificate) -> bool:
     """Whether ``issuer`` may issue and did; also with the digests of twenty years ago, which old roots have."""
-    from cryptography.x509 import BasicConstraints, ExtensionNotFound
-
     algorithm = _SIGNATURES.get(subject.signature_algorithm_oid.dotted_string)
     try:
-        authority = issuer.extensions.get_extension_for_class(BasicConstraints).value.ca
-    except ExtensionNotFound:
-        authority = issuer.issuer == issuer.subject  # roots of the first generation have no extensions
-    except ValueError:
-        return False
-    try:
         check(issuer, subject.signature, subject.tbs_certificate_bytes, algorithm or "")
+        return _may_issue(issuer)
     except PARSE_ERRORS:
         return False
-    return authority
+
+
+def _may_issue(certificate: Certificate) -> bool:
+    from cryptography.x509 import BasicConstraints
+
+    for extension in certificate.extensions:
+        if isinstance(extension.value, BasicConstraints):
+            return extension.value.ca
+        if extension.oid.dotted_string == _OLD_CONSTRAINTS:
+            return _SUBJECT_IS_AUTHORITY in extension.value.public_bytes()
+    return certificate.issuer == certificate.subject  # roots of the first generation have no extensions
