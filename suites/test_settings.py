@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from hil.errors import DutError
+from hil.traffic.frames import ETHERTYPE_EXPERIMENTAL, ethernet
 
 NOT_FOR_EVERY_LINK = ("*speedduplex",)
 """A partner need not run at each speed that the adapter can: those values are written, but the link is left alone."""
@@ -141,6 +142,57 @@ def test_features_follow(before, adapter, keywords):
     named = {name.lower(): text for name, text in seen.properties().items()}
     behind = {key: named[adapter.features.keyword(key).lower()] for key in turned}
     assert behind == {key: adapter.features.registry_value(key, value) for key, value in turned.items()}
+
+
+@pytest.mark.hlk("NDISTest 6.5 - [1 Machine] - OffloadParity")
+def test_offloads_of_both_families(before, adapter):
+    """With its defaults, the adapter offloads for IPv6 what it offloads for IPv4, and offers both or none.
+
+    A network that moves to IPv6 must not lose a processor to it.
+    """
+    adapter.reset()
+    adapter.wait_up()
+    now = adapter.features.snapshot()
+    offered = {name.lower() for name in now.properties()}
+    pairs = [
+        (key, twin)
+        for key in now
+        if "IPv4" in key and adapter.features.keyword(twin := key.replace("IPv4", "IPv6"))
+    ]
+    assert pairs, "the adapter has no offload"
+    uneven = [
+        f"{key} is {now[key]}, {twin} is {now.get(twin)}"
+        for key, twin in pairs
+        if now[key] != now.get(twin)
+        or (adapter.features.keyword(key).lower() in offered) != (adapter.features.keyword(twin).lower() in offered)
+    ]
+    assert not uneven, "\n".join(uneven)
+
+
+@pytest.mark.requires("wire")
+@pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - AddressChange")
+def test_own_address(before, adapter, partner):
+    """With a locally administered address the NIC takes frames for that one and none for its own, and gives it back.
+
+    Virtual machines, failover clusters and licences live on addresses that are not the card's.
+    """
+    own, chosen, frames = adapter.wait_up(), "02-00-5E-10-20-30", 250
+
+    def taken(address):
+        first = adapter.statistics().received_unicast_packets
+        partner.send([ethernet(address, partner.mac, ETHERTYPE_EXPERIMENTAL, bytes(46))] * frames)
+        now = adapter.wait_statistics(lambda seen: seen.received_unicast_packets - first >= frames, timeout_s=1)
+        return now.received_unicast_packets - first
+
+    adapter.features.set({"NetworkAddress": chosen.replace("-", "")})
+    info = adapter.wait_up()
+    assert (info.mac, info.permanent_mac) == (chosen, own.permanent_mac)
+    # what the stacks themselves send on a quiet link is a few frames
+    assert frames <= taken(chosen) <= frames + 10
+    assert taken(own.mac) <= 10
+    # a group address is no station's: the driver falls back to its own
+    adapter.features.set({"NetworkAddress": "01005E102030"})
+    assert adapter.wait_up().mac == own.permanent_mac
 
 
 @pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - OffloadMisc")

@@ -76,7 +76,7 @@ class VirtualBench:
         instruments = Instruments(self)
         self._open.push_async_callback(instruments.close)
         standing = await instruments.start()
-        packages = build(self.state_dir / "packages", self.config.link_mbps)
+        packages = build(self.state_dir / "packages", self.config.link_mbps, self.faults.written_inf)
         return Testbed(
             name=self.testbed_name,
             description="virtual bench",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,11 +30,16 @@ class SamplePackages:
     iperf3: Path
 
 
-def build(folder: Path, link_mbps: int = 1000) -> SamplePackages:
-    """Make everything below ``folder``; the adapter of the INF runs at ``link_mbps``."""
+def build(
+    folder: Path, link_mbps: int = 1000, written_inf: Callable[[str], str] = lambda text: text
+) -> SamplePackages:
+    """Make everything below ``folder``; the adapter of the INF runs at ``link_mbps``.
+
+    ``written_inf`` gets each INF as it should be, and returns it as it is written and signed.
+    """
     publisher = Publisher.create(PUBLISHER, utc_now())
     for name, (version, released) in (("current", CURRENT), ("previous", PREVIOUS)):
-        _package(folder / name, version, released, link_mbps, publisher)
+        _package(folder / name, version, released, written_inf(inf_text(version, released, link_mbps)), publisher)
     _altered(folder / "current", folder / "broken")
     certificate = folder / "hil-lab.cer"
     certificate.write_bytes(publisher.der)
@@ -44,9 +50,9 @@ def build(folder: Path, link_mbps: int = 1000) -> SamplePackages:
     return SamplePackages(folder / "current", folder / "previous", folder / "broken", certificate, iperf3)
 
 
-def _package(folder: Path, version: str, released: date, link_mbps: int, publisher: Publisher) -> None:
+def _package(folder: Path, version: str, released: date, inf: str, publisher: Publisher) -> None:
     files = {
-        INF_NAME: inf_text(version, released, link_mbps).encode("ascii"),
+        INF_NAME: inf.encode("ascii"),
         SYS_NAME: image.driver(SYS_NAME, version, DEVICE, _moment(released)),
     }
     files[CAT_NAME] = publisher.sign_catalog(files, HARDWARE_IDS, utc_now())

@@ -142,6 +142,10 @@ class Fault:
 
     # Windows and the package
 
+    def written_inf(self, text: str) -> str:
+        """The INF of the sample packages, as it is written and signed."""
+        return text
+
     def loaded_image(self, path: str, *, previous: str | None) -> str:
         """Path of the .sys that is in memory after an install; ``previous`` was loaded before it."""
         return path

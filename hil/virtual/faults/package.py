@@ -66,3 +66,22 @@ class StartsOnlyWhenInstalled(Fault):
 
     def starts(self, started: bool, *, reason: str) -> bool:
         return started and reason != "boot"
+
+
+class KeywordOfWrongType(Fault):
+    """The INF offers interrupt moderation as a number where the standard has an enumeration: the kit refuses it."""
+
+    caught_by: ClassVar = ("package",)
+
+    def written_inf(self, text: str) -> str:
+        moderation = r"params\*InterruptModeration, type, 0, "
+        return text.replace(f'{moderation}"enum"', f'{moderation}"edit"')
+
+
+class FileOutsideTheStore(Fault):
+    """The INF copies the driver to System32\\drivers as in the days before DIRID 13: no isolated package."""
+
+    caught_by: ClassVar = ("package",)
+
+    def written_inf(self, text: str) -> str:
+        return text.replace("HilNic.copy = 13", "HilNic.copy = 12").replace(r"%13%\hilnic.sys", r"%12%\hilnic.sys")

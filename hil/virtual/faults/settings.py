@@ -133,3 +133,21 @@ class BindingsBackOnRestart(Fault):
             if adapter.port.under_test:
                 self._bench.windows.network.bindings.forget(adapter.guid)
         return started
+
+
+class OwnAddressIsIgnored(Fault):
+    """The driver programs the address of the EEPROM whatever NetworkAddress says: licences bound to it are lost."""
+
+    caught_by: ClassVar = ("settings",)
+
+    def mac(self, mac: str, *, reason: str) -> str:
+        return "02-1D-0F-00-00-01"
+
+
+class LsoForIPv4Only(Fault):
+    """Large send offload over IPv6 is in the INF and not in the driver: it is reported as off whatever is set."""
+
+    caught_by: ClassVar = ("settings",)
+
+    def feature(self, properties: Mapping[str, object], *, noun: str) -> Mapping[str, object]:
+        return {**properties, "IPv6Enabled": False} if noun == "NetAdapterLso" else properties

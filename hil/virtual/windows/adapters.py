@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,10 +104,7 @@ class Adapter:
         self.low_power = None
         if faults:
             self._keep(faults.settings({name: found.value for name, found in self.settings.items()}, reason=reason))
-        chosen = self.value("NetworkAddress").replace("-", "").upper()
-        address = (
-            "-".join(chosen[place : place + 2] for place in range(0, 12, 2)) if len(chosen) == 12 else self.port.mac
-        )
+        address = _station_address(self.value("NetworkAddress")) or self.port.mac
         self.mac = faults.mac(address, reason=reason) if faults else address
         if self.nic and faults:
             self.nic.set_rate(faults.link_mbps(float(self.link_mbps), reason=reason))
@@ -183,3 +181,11 @@ class Adapter:
         """Counters since the miniport started, by the names of Get-NetAdapterStatistics."""
         counted = self.nic.counters() if self.nic and self.node.started else {}
         return dict(self.windows.bench.faults.statistics(counted)) if self.port.under_test else counted
+
+
+def _station_address(text: str) -> str:
+    """What the user chose, AA-BB-CC-DD-EE-FF; empty for a group address and for what is no address."""
+    digits = text.replace("-", "").upper()
+    if not re.fullmatch("[0-9A-F]{12}", digits) or int(digits[:2], 16) & 1:
+        return ""
+    return "-".join(digits[place : place + 2] for place in range(0, 12, 2))

@@ -1,0 +1,31 @@
+"""The package as it lies on disk: what InfVerif and the kit's static tests would say of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hil.package import Severity
+from hil.package.check import check
+
+
+@pytest.mark.hlk("DF - InfVerif INF Verification", "NICStrictPropertyValidation")
+def test_package_is_sound(package):
+    """INF, images and catalog break no rule that Windows, InfVerif or the signing service would refuse them for.
+
+    A package that is refused at the last gate has cost the weeks before it.
+    """
+    reports = check(package.folder)
+    findings = [finding for report in reports for finding in report.findings]
+    assert reports
+    assert not [str(one) for one in findings if one.severity is Severity.ERROR]
+
+
+@pytest.mark.hlk("NICStrictPropertyValidation")
+def test_standardized_keywords_are_as_documented(package):
+    """Each standardized keyword has the type, values, range and default that Microsoft documents.
+
+    Scripts and policies of administrators rely on them, and so does the kit.
+    """
+    (report,) = [report for report in check(package.folder) if report.inf.lower() == package.inf_name.lower()]
+    assert package.keywords
+    assert not [str(one) for one in report.findings if one.rule.startswith("keyword")]
