@@ -45,7 +45,7 @@ def _case(suite: ET.Element, test: TestResult) -> None:
     file, _, name = test.test.partition("::")
     classname = file.removesuffix(".py").replace("/", ".")
     case = ET.SubElement(suite, "testcase", classname=classname, name=_text(name), time=f"{test.duration_s:.3f}")
-    _properties(case, {f"{one.name} [{one.unit}]": f"{one.value:g}" for one in test.measurements})
+    _properties(case, {f"{one.name} [{one.unit}]": f"{one.value:g}" for one in test.measurements} | _proven(test))
     tag = _tag(test)
     if tag == "skipped" and test.skip is not None:
         ET.SubElement(case, tag, message=_text(test.skip.text), type=",".join(test.skip.missing) or "skip")
@@ -56,6 +56,12 @@ def _case(suite: ET.Element, test: TestResult) -> None:
         trouble.text = _text("\n\n".join(one.trace or one.message for one in test.troubles))
     if test.output:
         ET.SubElement(case, "system-out").text = _text(test.output)
+
+
+def _proven(test: TestResult) -> dict[str, str]:
+    """What Driver Verifier checked, and which crash was seen."""
+    crashes = ", ".join(crash.bucket for crash in test.crashes)
+    return {name: text for name, text in (("Driver Verifier", test.verifier), ("crash", crashes)) if text}
 
 
 def _properties(parent: ET.Element, values: dict[str, str]) -> None:

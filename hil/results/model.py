@@ -60,6 +60,27 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class Crash:
+    """What happened to the whole machine in a test. ``bucket`` is the same for the same bug; files are relative paths.
+
+    ``seen_before`` counts how often earlier runs saw it, the first of them being ``first_run``; a crash that the test
+    provoked is ``expected``, and not counted.
+    """
+
+    kind: str
+    bucket: str
+    name: str
+    meaning: str
+    parameters: tuple[str, ...] = ()
+    dumps: tuple[str, ...] = ()
+    analysis: str = ""
+    guilty: str = ""
+    expected: bool = False
+    seen_before: int = 0
+    first_run: str = ""
+
+
+@dataclass(frozen=True)
 class TestResult:
     """One test. ``test`` is pytest's node id; times are seconds and UTC in ISO 8601; artifacts are relative paths."""
 
@@ -75,6 +96,9 @@ class TestResult:
     measurements: tuple[Measurement, ...] = ()
     artifacts: tuple[str, ...] = ()
     output: str = ""
+    crashes: tuple[Crash, ...] = ()
+    verifier: str = ""
+    """What Driver Verifier was proven to check from before the test to after it; empty for nothing."""
 
     def as_line(self) -> dict[str, Any]:
         return {"kind": "test", **asdict(self)}
@@ -90,8 +114,13 @@ class TestResult:
                 "skip": Skip(**{**rest["skip"], "missing": tuple(rest["skip"]["missing"])}) if rest["skip"] else None,
                 "measurements": tuple(Measurement(**one) for one in rest["measurements"]),
                 "artifacts": tuple(rest["artifacts"]),
+                "crashes": tuple(_crash(one) for one in rest.get("crashes", ())),
             }
         )
+
+
+def _crash(line: dict[str, Any]) -> Crash:
+    return Crash(**{**line, "parameters": tuple(line["parameters"]), "dumps": tuple(line["dumps"])})
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from zlib import crc32
 
 from hil.results.before import Before, Changes, run_before
 from hil.results.causes import Cause, by_cause, cause_key
-from hil.results.model import Measurement, RunInfo, TestResult
+from hil.results.model import Crash, Measurement, RunInfo, TestResult
 from hil.results.store import Results
 
 SIDES = {
@@ -90,6 +90,20 @@ class Report:
         skipped = [test for test in self.tests if test.verdict == "skipped"]
         found = {side: by_cause(test for test in skipped if _side(test) == side) for side in SIDES}
         return {side: causes for side, causes in found.items() if causes}
+
+    @cached_property
+    def crashes(self) -> list[tuple[str, list[tuple[TestResult, Crash]]]]:
+        """By bucket, the most frequent first; those that a test provoked come last."""
+        groups: dict[str, list[tuple[TestResult, Crash]]] = defaultdict(list)
+        for test in self.tests:
+            for crash in test.crashes:
+                groups[crash.bucket].append((test, crash))
+        return sorted(groups.items(), key=lambda group: (group[1][0][1].expected, -len(group[1])))
+
+    @property
+    def verified(self) -> int:
+        """Tests that were proven to run under Driver Verifier."""
+        return sum(bool(test.verifier) for test in self.tests)
 
     @cached_property
     def cause_numbers(self) -> dict[str, int]:

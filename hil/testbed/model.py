@@ -46,6 +46,7 @@ class Machine(Section):
     sleep_states: tuple[Literal["S3", "S4", "S0ix"], ...] = Field(("S3", "S4"), description="as powercfg /a tells")
     asleep_below_w: float | None = Field(None, description="watts that only a sleeping machine draws")
     wake_shows_s: float = Field(5.0, gt=0, description="how soon after its cause the meter shows a wake")
+    may_bugcheck: bool = Field(False, description="tests may crash Windows to see that its dumps are written")
     min_free_disk_gb: float = Field(5.0, gt=0)
     max_clock_offset_s: float = Field(5.0, gt=0)
 
@@ -139,6 +140,16 @@ class SleepLimits(Section):
     drawn_w: float = Field(gt=0, description="mean power from the mains while it lasts")
 
 
+class Debugger(Section):
+    """A Windows computer with the debugging tools, to which crash dumps are sent for analysis."""
+
+    ssh: Ssh
+    kd: str = Field("kd", description=r"the program, e.g. C:\Program Files (x86)\Windows Kits\10\Debuggers\x64\kd.exe")
+    symbols: str = Field("", description="symbol path, e.g. srv*C:\\symbols*https://msdl.microsoft.com/download/symbols")
+    folder: str = Field(r"C:\hil\dumps", description="where dumps are kept there")
+    timeout_s: float = Field(600.0, gt=0, description="for one dump; the first one fetches symbols")
+
+
 class Limits(Section):
     """Thresholds of this bench; the suites state their sums beside them."""
 
@@ -207,6 +218,7 @@ class Testbed(Section):
     instruments: dict[str, Instrument] = Field(default_factory=dict)
     packages: Packages | None = None
     tools: Tools = Tools()
+    debugger: Debugger | None = None
     limits: Limits = Limits()
     state_dir: Path | None = Field(None, description="where the lease and bench state live; default: per user")
 
@@ -215,9 +227,9 @@ class Testbed(Section):
         found: set[str] = {instrument.role for instrument in self.instruments.values()}
         if self.virtual is not None:
             found |= {*self.virtual.instruments, "partner", "wire", "previous_package", "broken_package"}
-            found |= {*self.virtual.sleep_states, *VIRTUAL_WAKE.capabilities()}
+            found |= {*self.virtual.sleep_states, *VIRTUAL_WAKE.capabilities(), "bugcheck"}
         if self.machine is not None:
-            found |= set(self.machine.sleep_states)
+            found |= {*self.machine.sleep_states, *(("bugcheck",) if self.machine.may_bugcheck else ())}
         if self.adapter is not None:
             found |= self.adapter.wake.capabilities()
         if self.partner is not None:
