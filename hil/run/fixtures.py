@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hil.instruments import Button, Cable, Meter, Outlet, Slot
     from hil.journal import Journal
     from hil.package import Package
+    from hil.provision.verification import Verification
     from hil.run.running import Running
     from hil.run.undo import Undo
     from hil.testbed.model import Limits
@@ -82,6 +83,17 @@ def store(machine: Machine) -> DriverStore:
     from hil.windows.driver_store import DriverStore
 
     return DriverStore(machine)
+
+
+@pytest.fixture(scope="session")
+def verification(pytestconfig: pytest.Config, provisioned: Bench) -> Verification:  # noqa: ARG001 - its order matters
+    """Driver Verifier for the driver under test: ``verification.start("ndis")``, then ``undo(verification.stop)``.
+
+    Each is a restart of Windows, so the test is marked ``expects("reboot")``.
+    """
+    under = _running(pytestconfig).under_verifier
+    assert under is not None, "the bench is started"
+    return under.verification
 
 
 def _package(bench: Bench, which: str) -> Package:

@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--run-id", metavar="NAME", help="folder of this run below the reports (default: date and time)")
     add("--no-provision", action="store_true", help="take machine and driver as they are")
     add("--no-sampling", action="store_true", help="leave out rate, watts, load and records of Windows in the timeline")
+    add("--verifier", metavar="PROFILE", help="run under Driver Verifier: standard, ndis, low-resources, dma or dif")
     add("--test-timeout", type=float, default=600.0, metavar="SECONDS", help="for each test that names none")
 
 

@@ -10,6 +10,7 @@ from hil.bench import Bench
 from hil.errors import BenchError, DeviceMissing
 from hil.package import Package
 from hil.provision import provision as provision_machine
+from hil.provision.verification import end_verification
 from hil.testbed.state import machine_folder
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     bench.to_rest()
     machine, testbed = bench.machine, bench.testbed
     package = _fitting_package(bench)
+    # nor may Driver Verifier stay on from it
+    end_verification(machine, testbed, machine_folder(testbed))
     with bench.journal.span("step", "provision the machine") as outcome:
         outcome["done"] = str(provision_machine(machine, testbed, machine_folder(testbed)))
     os = machine.os()

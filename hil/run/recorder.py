@@ -10,7 +10,7 @@ import pytest
 from hil.clock import now_s, utc_now
 from hil.errors import ExitCode, HilError
 from hil.journal import Journal
-from hil.results.model import Measurement, Skip, TestResult, Trouble
+from hil.results.model import Crash, Measurement, Skip, TestResult, Trouble
 from hil.results.store import ResultWriter
 from hil.run.requirements import SKIP
 from hil.run.verdict import Verdict, judge
@@ -36,6 +36,8 @@ class Current:
     measurements: list[Measurement] = field(default_factory=list)
     artifacts: list[str] = field(default_factory=list)
     expected: set[str] = field(default_factory=set)
+    crashes: list[Crash] = field(default_factory=list)
+    verifier: str = ""
 
 
 class Recorder:
@@ -114,6 +116,8 @@ class Recorder:
             measurements=tuple(current.measurements),
             artifacts=tuple(current.artifacts),
             output="" if current.verdict is Verdict.PASSED else current.output,
+            crashes=tuple(current.crashes),
+            verifier=current.verifier,
         )
         self.results.append(result)
         current.span.close()

@@ -17,11 +17,13 @@ from hil.errors import BenchError, HilError
 from hil.journal import Journal
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
-from hil.run.guard import Guard
+from hil.run.crashes import CrashBook
+from hil.run.guard import Guard, Seen
 from hil.run.interrupts import Interrupts
-from hil.run.recorder import Recorder
+from hil.run.recorder import Current, Recorder
 from hil.run.recover import recover_or_quarantine
 from hil.run.requirements import needs_bench
+from hil.run.under_verifier import UnderVerifier
 from hil.run.undo import Undo
 from hil.run.verdict import Verdict, judge
 from hil.run.watchdog import Watchdog
@@ -64,6 +66,9 @@ class Running:
         self.latched: HilError | None = None
         self.bench: Bench | None = None
         self._guard: Guard | None = None
+        self._provisioned = False
+        self._crashes: CrashBook | None = None
+        self.under_verifier: UnderVerifier | None = None
         self._watchdog: Watchdog | None = None
         self._sampler: Sampler | None = None
 
@@ -95,6 +100,8 @@ class Running:
         self._watchdog = self._open.enter_context(Watchdog(held, self.testbed, self.folder.path))
         self.bench = self._open.enter_context(Bench(self.testbed, self.journal, held.check))
         self._guard = Guard(self.bench)
+        self._crashes = CrashBook(self.bench, self.folder)
+        self.under_verifier = UnderVerifier(self.bench, self._config.getoption("--verifier") or "")
         if held.inherited:
             self.journal.event("observation", f"the bench may not be at rest: {held.inherited}")
             recover_or_quarantine(self.bench, blind=True)
@@ -126,13 +133,35 @@ class Running:
                     self.journal.event("error", f"the bench is brought back and provisioned again: {error}")
                     recover_or_quarantine(self.bench, blind=True)
                     provision(self.bench, self.info.facts)
+            self._verify_drivers()
             self._guard.arm()
         except HilError as error:
             self.latched = self.latched or error
             raise
+        self._provisioned = True
         self.writer.run(self.info)
         self._start_sampling(self.bench)
         return self.bench
+
+    def _verify_drivers(self) -> bool:
+        """Under Driver Verifier, if the run is to be; whether the machine was restarted for it."""
+        assert self.under_verifier is not None
+        restarted = self.under_verifier.ensure()
+        if self.under_verifier.wanted:
+            self.info.facts["Driver Verifier"] = self.under_verifier.told
+        return restarted
+
+    def prepare(self, item: pytest.Item) -> None:
+        """Before a test that touches the bench: Driver Verifier is active again, if the last one lost it."""
+        if not self._provisioned or not needs_bench(item):
+            return
+        assert self._guard is not None
+        try:
+            if self._verify_drivers():
+                self._guard.arm()
+        except HilError as error:
+            self.latched = error
+            raise
 
     def _start_sampling(self, bench: Bench) -> None:
         from hil.run.sampler import sampler
@@ -203,23 +232,33 @@ class Running:
         assert self.bench is not None and self._guard is not None and self.recorder.current is not None
         current = self.recorder.current
         artifacts = self.folder.artifacts_of(item.nodeid)
-        finding: HilError | None
         try:
             taken_down = recover_or_quarantine(self.bench) if problem is not None else None
             try:
-                finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down)
+                seen, forced = self._guard.check(current.expected, artifacts, taken_down=taken_down), None
             except BenchError as error:
                 # it may have answered on its way down
                 again = recover_or_quarantine(self.bench)
-                finding, dumps = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
+                seen = self._guard.check(current.expected, artifacts, taken_down=taken_down or again)
                 # the test had ended well, and yet the machine only came back by force
-                finding = finding or (error if again else None)
+                forced = error if again else None
+            self._note(seen, current)
         except HilError as error:
             self.latched = error
             self.journal.event("error", f"the bench leaves the run: {error}")
             return None if problem is not None else error
-        current.artifacts += [str(path.relative_to(self.folder.path)) for path in dumps]
-        return finding
+        return seen.error or forced
+
+    def _note(self, seen: Seen, current: Current) -> None:
+        """What the guard saw, and what the test was checked by, in the test's result."""
+        assert self._crashes is not None and self.under_verifier is not None
+        crashes = self._crashes.note(
+            seen.incidents, seen.dumps, test=current.item.nodeid, expected=current.expected
+        )  # fmt: skip
+        current.crashes += crashes
+        current.artifacts += [str(dump.local.relative_to(self.folder.path)) for dump in seen.dumps]
+        current.artifacts += [crash.analysis for crash in crashes if crash.analysis]
+        current.verifier = self.under_verifier.proof()
 
     # the end
 
@@ -229,6 +268,8 @@ class Running:
         if self.bench is not None:
             with self.journal.span("step", "put the bench to rest"):
                 self.bench.to_rest()
+                if self.under_verifier is not None:
+                    self.under_verifier.end()
         if self._watchdog is not None:
             self._watchdog.dismiss()
         if undone is not None:
@@ -243,6 +284,9 @@ class Running:
 
         if self._sampler is not None:
             self._sampler.stop()
+        if self.under_verifier is not None and (injected := self.under_verifier.summary()):
+            self.info.facts["Driver Verifier"] += f"; {injected}"
+            self.writer.run(self.info)
         self.writer.end(exit_code, reason)
         return write_reports(self.folder.path)
 

@@ -35,6 +35,7 @@ def activate(config: pytest.Config) -> None:
     try:
         _one_process(config)
         _suites_by_default(config)
+        _must_be_a_profile(config)
         testbed = _testbed(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
@@ -55,6 +56,14 @@ def _one_process(config: pytest.Config) -> None:
         raise UsageError("one process per bench", seen=f"-n {workers} and 1 bench", next_step=step)
     if workers:
         config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+
+
+def _must_be_a_profile(config: pytest.Config) -> None:
+    """A slip in --verifier is told before the bench is touched."""
+    if config.getoption("--verifier"):
+        from hil.windows.verifier import profile
+
+        profile(config.getoption("--verifier"))
 
 
 def _suites_by_default(config: pytest.Config) -> None:
@@ -278,3 +287,4 @@ class Gate:
         running = self._session.the_run()
         if running.latched is not None and requirements.needs_bench(item):
             raise running.latched.with_traceback(None)
+        running.prepare(item)

@@ -54,7 +54,7 @@ class VirtualBench:
         self.missing: dict[str, str] = {}
         self.nic: Nic | None = None
         self.ssh: SshServer | None = None
-        self._limits = testbed.limits
+        self._limits, self._debugger = testbed.limits, testbed.debugger
         self._open = AsyncExitStack()
         self.faults = FaultChain([load(path) for path in self.config.faults])
         self.machine = VirtualMachine(self)
@@ -82,7 +82,7 @@ class VirtualBench:
             description="virtual bench",
             machine=Machine(
                 ssh=ssh, shell=self.config.far_end, sleep_states=self.config.sleep_states,
-                asleep_below_w=ASLEEP_BELOW_W, wake_shows_s=WAKE_SHOWS_S, **self._timeouts(),
+                asleep_below_w=ASLEEP_BELOW_W, wake_shows_s=WAKE_SHOWS_S, may_bugcheck=True, **self._timeouts(),
             ),
             adapter=Adapter(
                 hardware_id=HARDWARE_ID, link_mbps=self.config.link_mbps, address=ADDRESS,
@@ -92,6 +92,7 @@ class VirtualBench:
             instruments=standing,
             packages=_packages(packages),
             tools=Tools(iperf3=packages.iperf3),
+            debugger=self._debugger,
             limits=self._limits,
             state_dir=self.state_dir,
         )  # fmt: skip

@@ -148,6 +148,10 @@ class VirtualMachine(SleepingMachine):
         self._become(Power.BUGCHECKED)
         self._go(self._crash(bugcheck, end))
 
+    def request_bugcheck(self, code: int, parameters: tuple[int, int, int, int], *, delay_s: float) -> None:
+        """Somebody on the machine asked for it."""
+        self._later(delay_s, lambda: self.bugcheck(code, parameters))
+
     def hang(self) -> None:
         """Stop answering without a bugcheck, until power is cut."""
         self.hung = True

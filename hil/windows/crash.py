@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hil.errors import Bugcheck, DutError
+from hil.remote import Command
 from hil.wait import wait_until
 from hil.windows import dump
 from hil.windows.bugchecks import in_full, meaning
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DUMP_SETTLES_S = 120.0
 """Windows extracts a dump from the page file after the boot; a kernel dump of a large PC takes a minute."""
+PROVOKED = 0xEF
+_DELAY_MS = 500
+"""A bugcheck that was asked for comes this much later, so that the answer still reaches us."""
 _BUGCHECK_TEXT = re.compile(r"(0x[0-9a-fA-F]+)\s*\(((?:0x[0-9a-fA-F]+(?:,\s*)?){0,4})\)")
 # values of mapResetReason and of mapMiniportEvent in reference windows/events.json
 _RESET_REASONS = {1: "an OID request timed out", 2: "the hardware stopped responding", 3: "the driver asked for it"}
@@ -113,6 +117,13 @@ class Crashes:
             Incident(IncidentKind.LIVE_DUMP, f"Windows wrote a live dump: {file.path}", file.modified, dump=file.path)
             for file in live
         ]
+
+    def provoke(self) -> None:
+        """Stop Windows with a bugcheck; comes back before it happens. For benches that say that they may.
+
+        Bugcheck 0xEF, CRITICAL_PROCESS_DIED. Raises PowerShellError without elevation.
+        """
+        self._machine.shell.run(Command("Invoke-HilBugcheck", DelayMs=_DELAY_MS))
 
     def new_dumps(self, mark: Mark) -> list[dump.DumpFile]:
         return sorted(self._dumps() - mark.dumps, key=lambda file: file.modified)

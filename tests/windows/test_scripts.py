@@ -17,7 +17,7 @@ MODULE = ROOT / "hil/windows/module/Hil.psm1"
 PREPARE = ROOT / "docs/prepare-machine.ps1"
 EXPORTED = {
     "Get-HilClock", "Suspend-HilMachine", "Get-HilLoadedImage", "Get-HilResourceUsage", "Get-HilProcessorTime",
-    "Get-HilPower",
+    "Get-HilPower", "Invoke-HilBugcheck",
 }  # fmt: skip
 
 # learn.microsoft.com, "Differences between Windows PowerShell 5.1 and PowerShell 7.x", and the cmdlets' own pages

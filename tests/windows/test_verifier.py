@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hil.errors import BenchError, Bugcheck, UsageError
 from hil.provision.verification import Verification, end_verification
+from hil.wait import wait_until
 from hil.windows import verifier
 from hil.windows.verifier import PROFILES, parse_query, profile
 
@@ -120,6 +121,7 @@ def test_power_cut_ends_it(desk: Desk, verification: Verification) -> None:
     verification.start("standard")
     boot, outlet = desk.machine.boot(), desk.instrument("outlet")
     outlet.off()
+    wait_until(lambda: not desk.machine.ssh.alive(0.3), what="the machine to go down", timeout_s=10)
     outlet.on()
     desk.machine.wait_booted(after=boot)
     assert not verification.holds

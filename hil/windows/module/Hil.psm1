@@ -67,6 +67,10 @@ namespace Hil
             IntPtr timer, ref long dueTime, int period, IntPtr routine, IntPtr argument, bool resume);
         [DllImport("kernel32.dll")]
         static extern bool CloseHandle(IntPtr handle);
+        [DllImport("ntdll.dll")]
+        static extern int NtSetInformationProcess(IntPtr process, int kind, ref int value, int size);
+        [DllImport("kernel32.dll")]
+        static extern bool TerminateProcess(IntPtr process, int exitCode);
         [DllImport("kernel32.dll")]
         static extern IntPtr GetCurrentProcess();
         [DllImport("advapi32.dll", SetLastError = true)]
@@ -170,6 +174,19 @@ namespace Hil
             Later(wakeUtc, delayMs, delegate(IntPtr timer) { SetSuspendState(hibernate, false, false); });
         }
 
+        // A process that Windows cannot do without, and that ends: CRITICAL_PROCESS_DIED. There is no documented call that
+        // makes a bugcheck; this one (ProcessBreakOnTermination) is what system services use, and known from SDK headers.
+        public static void BugcheckLater(int delayMs)
+        {
+            const int BreakOnTermination = 29;
+            Enable("SeDebugPrivilege");
+            int on = 1;
+            CheckStatus((uint) NtSetInformationProcess(GetCurrentProcess(), BreakOnTermination, ref on, sizeof(int)));
+            Thread end = new Thread(delegate() { Thread.Sleep(delayMs); TerminateProcess(GetCurrentProcess(), 0); });
+            end.IsBackground = true;
+            end.Start();
+        }
+
         // Modern Standby has no call of its own: it begins when the screen goes dark. So the screen gets one second of
         // idle time, on mains and on battery, at the desktop and at the lock screen, until it is dark.
         public static void StandbyLater(DateTime wakeUtc, int delayMs)
@@ -253,6 +270,21 @@ function Suspend-HilMachine {
     if ($State -eq 'S0ix') { [Hil.Native]::StandbyLater($wake, $DelayMs) }
     else { [Hil.Native]::SuspendLater($State -eq 'S4', $wake, $DelayMs) }
     [pscustomobject]@{ State = $State; WakeTimerUtc = $wake }
+}
+
+function Invoke-HilBugcheck {
+    <#
+    .SYNOPSIS
+    Stops Windows with bugcheck 0xEF, to see that the machine writes its dump and comes back.
+    .DESCRIPTION
+    Comes back at once, so that the caller can close its pipeline; Windows stops DelayMs later.
+    .OUTPUTS
+    Code (UInt32).
+    #>
+    [CmdletBinding()]
+    param([ValidateRange(0, 60000)] [int] $DelayMs = 500)
+    [Hil.Native]::BugcheckLater($DelayMs)
+    [pscustomobject]@{ Code = [uint32] 0xEF }
 }
 
 function Get-HilLoadedImage {

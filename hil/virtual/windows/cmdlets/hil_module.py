@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from psrpcore.types import PSInt, PSInt64, PSUInt64
+from psrpcore.types import PSInt, PSInt64, PSUInt, PSUInt64
 
 from hil.virtual.powershell import Call, CmdletError, Module, Param, PSRecord
 from hil.virtual.windows.cmdlets.core import CUSTOM_OBJECT
@@ -44,6 +44,13 @@ def suspend_machine(
         State, wake_after_s=WakeAfterSeconds, delay_s=DelayMs / 1000, caller=_CALLERS[call.runspace.host.far_end]
     )
     yield PSRecord(CUSTOM_OBJECT, {"State": State, "WakeTimerUtc": wake})
+
+
+@cmdlets.cmdlet("Invoke-HilBugcheck")
+def invoke_bugcheck(call: Call, DelayMs: Annotated[int, Param(position=0)] = 500) -> Iterator[PSRecord]:
+    _privileged(call)
+    call.bench.machine.request_bugcheck(0xEF, (0xFFFFA40812340080, 0, 0, 0), delay_s=DelayMs / 1000)
+    yield PSRecord(CUSTOM_OBJECT, {"Code": PSUInt(0xEF)})
 
 
 @cmdlets.cmdlet("Get-HilLoadedImage")
