@@ -36,7 +36,7 @@ def run_command(arguments: list[str] | None = None) -> int:
 def _app() -> Any:
     import typer
 
-    from hil.cli import bench, check, doctor, faults, instruments, lab, package, precheck, provision, run
+    from hil.cli import bench, check, doctor, faults, instruments, lab, package, precheck, provision, report, run
 
     options: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
     app = typer.Typer(**options, pretty_exceptions_enable=False)
@@ -56,6 +56,7 @@ def _app() -> Any:
         app.add_typer(group, name=name)
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
+        report.report,
     )  # fmt: skip
     for command in single:
         app.command()(command)
