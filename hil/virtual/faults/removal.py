@@ -10,6 +10,7 @@ from hil.virtual.faults.driver import DRIVER_IRQL_NOT_LESS_OR_EQUAL
 from hil.virtual.faults.sleep import DRIVER_POWER_STATE_FAILURE
 
 _ALL_ONES = (0xFFFFFFFF, 2, 0, 0xFFFF_F804_1234_5A10)
+_MOMENTS_S = 3.0
 _NO_POWER_UP = (3, 0xFFFF_C201_5E2A_1060, 0xFFFF_8000_1234_5870, 0xFFFF_C201_61B4_3010)
 
 
@@ -50,17 +51,18 @@ class NotSeenAfterSleep(Fault):
 
 
 class DeadAfterBounce(Fault):
-    """A second removal within the same second cancels a timer of the first one: the next start fails, code 10."""
+    """A second removal within seconds cancels a timer of the first one: the next start fails, code 10."""
 
     caught_by: ClassVar = ("removal",)
 
     def __init__(self) -> None:
         self._pulled_s: list[float] = []
 
-    def surprise_removal(self, crash: Crash | None, *, under_load: bool, count: int) -> Crash | None:
-        self._pulled_s.append(now_s())
-        return crash
+    def sees_slot(self, seen: bool, *, present: bool, asleep: bool) -> bool:
+        if not present:
+            self._pulled_s.append(now_s())
+        return seen
 
     def starts(self, started: bool, *, reason: str) -> bool:
-        fresh = [at_s for at_s in self._pulled_s if now_s() - at_s < 1.0]
+        fresh = [at_s for at_s in self._pulled_s if now_s() - at_s < _MOMENTS_S]
         return started and not (reason == "arrival" and len(fresh) > 1)

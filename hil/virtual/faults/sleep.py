@@ -47,7 +47,7 @@ class WakesByItself(Fault):
     """A wake frame of the last session is still pending when PME is armed: soon after each sleep the machine wakes."""
 
     caught_by: ClassVar = ("power",)
-    after_s: ClassVar = 25.0
+    after_s: ClassVar = 75.0
 
     def attach(self, bench: VirtualBench) -> None:
         def slept(_: Power, now: Power) -> None:
