@@ -10,14 +10,14 @@ from hil.package.check import check
 
 @pytest.mark.hlk("DF - InfVerif INF Verification", "NICStrictPropertyValidation")
 def test_package_is_sound(package):
-    """INF, images and catalog break no rule that Windows, InfVerif or the signing service would refuse them for.
+    """INF, images and catalog break no rule of Windows, of InfVerif or of certified drivers; notes are no rules.
 
     A package that is refused at the last gate has cost the weeks before it.
     """
     reports = check(package.folder)
     findings = [finding for report in reports for finding in report.findings]
     assert reports
-    assert not [str(one) for one in findings if one.severity is Severity.ERROR]
+    assert not [str(one) for one in findings if one.severity is not Severity.NOTE]
 
 
 @pytest.mark.hlk("NICStrictPropertyValidation")
