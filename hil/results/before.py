@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hil.results.causes import keys
-from hil.results.model import TestResult
+from hil.results.model import FAULTS_FACT, TestResult
 from hil.results.store import Results
 
 _LEAST_SHARE = 0.5
@@ -77,6 +77,8 @@ def run_before(folder: Path, now: Results) -> Before | None:
     asked = {test.test for test in now.tests}
     for earlier in _earlier(folder, now.info.testbed, now.info.started):
         then = Results(earlier / "results.jsonl")
+        if (then.info.facts.get(FAULTS_FACT) if then.info else None) != now.info.facts.get(FAULTS_FACT):
+            continue  # deliberate defects are no news of a driver
         tests = {test.test: test for test in then.tests}
         if asked and len(asked & tests.keys()) >= _LEAST_SHARE * len(asked):
             return Before(earlier, tests, then.info.facts if then.info else {})

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hil.results.model import TestResult
+from hil.results.model import Crash, TestResult
 
 # what differs from one occurrence to the next: addresses, ports, times, rates, but not the number in a name (S3, oem7)
 _VARIES = re.compile(r"\b0x[0-9a-fA-F]+\b|(?<![\w.])[+-]?\d+(?:[.:,]\d+)*")
@@ -23,8 +23,17 @@ class Cause:
     new: bool = False
 
 
+def crash_of(test: TestResult) -> Crash | None:
+    """The crash that a test which did not pass ended with, if any."""
+    unexpected = [crash for crash in test.crashes if not crash.expected]
+    return unexpected[0] if unexpected and test.verdict not in ("passed", "skipped") else None
+
+
 def headline(test: TestResult) -> str:
     """Why a test did not pass, in one line; empty when it did."""
+    crash = crash_of(test)
+    if crash is not None:
+        return f"{crash.name}: {crash.meaning}" if crash.meaning else crash.name
     if test.troubles:
         first = test.troubles[0]
         line = first.message.strip().partition("\n")[0]
@@ -34,7 +43,8 @@ def headline(test: TestResult) -> str:
 
 def cause_key(test: TestResult) -> str:
     """Equal for the same crash and for the same first error, whatever the figures in its message."""
-    return _VARIES.sub("#", headline(test))
+    crash = crash_of(test)
+    return f"crash {crash.bucket}" if crash else _VARIES.sub("#", headline(test))
 
 
 def by_cause(tests: Iterable[TestResult], known: frozenset[str] | None = None) -> list[Cause]:

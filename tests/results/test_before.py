@@ -83,3 +83,12 @@ def test_runs_that_were_cut(tmp_path: Path) -> None:
     a_run(tmp_path / "cut", NIGHT, started=EARLIER)
     (tmp_path / "cut/results.jsonl").write_text('{"kind": "run", "testbed": "de')
     assert before(a_run(tmp_path / "now", NIGHT, started=NOW)) is None
+
+
+def test_deliberate_defects_are_no_night_to_compare_with(tmp_path: Path) -> None:
+    """Somebody tried a fault of the virtual bench at noon: the next night is compared with the last real one."""
+    a_run(tmp_path / "night", NIGHT, started=EARLIER)
+    a_run(tmp_path / "noon", NIGHT, started="2026-11-22T12:00:00+00:00", facts={"faults": "lost-wakeup"})
+    found = before(a_run(tmp_path / "now", NIGHT, started=NOW))
+    assert found is not None
+    assert found.run == "night"

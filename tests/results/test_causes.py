@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from a_run import a_test, device
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.results.causes import by_cause, cause_key, headline
-from hil.results.model import Skip, Trouble
+from hil.results.model import Crash, Skip, Trouble
 
 
 def key(message: str, error: str = "AssertionError") -> str:
@@ -67,3 +69,15 @@ def test_headlines() -> None:
 def test_any_message_has_a_cause(message: str) -> None:
     """Whatever a driver or a tool says, the report is written."""
     assert "\n" not in key(message, "LinkLost")
+
+
+def test_the_same_crash_is_one_cause() -> None:
+    """A crash shows in each test as something else (a timeout, a lost link); its bucket says that it is one bug."""
+    crash = Crash("bugcheck", "0xD1/2/hilnic.sys/2.1.0.0", "DRIVER_IRQL_NOT_LESS_OR_EQUAL", "touched memory too high")
+    one = a_test("test_a", "failed", device("the link went away", "LinkLost"), crashes=(crash,))
+    other = a_test("test_b", "failed", device("bugcheck 0xD1"), crashes=(crash,))
+    provoked = a_test("test_c", "failed", device("slow"), crashes=(replace(crash, expected=True),))
+    causes = by_cause([one, other, provoked])
+    assert [(cause.text, len(cause.tests)) for cause in causes] == [
+        ("DRIVER_IRQL_NOT_LESS_OR_EQUAL: touched memory too high", 2), ("Bugcheck: slow", 1)
+    ]  # fmt: skip
