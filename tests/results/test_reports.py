@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hil.clock import thread_s
-from hil.results.model import TestResult, Trouble
+from hil.results.model import Crash, TestResult, Trouble
 from hil.results.report import page_of
 from hil.results.words import many, number, seconds, size
 from hil.results.writing import write_reports
@@ -106,6 +106,19 @@ def test_page_of_a_test(tmp_path: Path) -> None:
     assert [record["what"] for record in story if record["kind"] == "error"] == ["Bugcheck: bugcheck 0xD1"]
     assert any(record.get("fields") == ["</script><b>"] for record in story)
     assert journal_in(slow) == []
+
+
+def test_page_of_a_crash(tmp_path: Path) -> None:
+    """What Windows died of, whether it is the old bug again, and the dump to open, on one page."""
+    crash = Crash(
+        "bugcheck", "0xD1/2", "DRIVER_IRQL_NOT_LESS_OR_EQUAL", "memory was touched too high", ("0x10: address",),
+        dumps=("artifacts/MEMORY.DMP",), seen_before=3, first_run="monday",
+    )  # fmt: skip
+    test = a_test("test_x", "failed", device("died"), crashes=(crash,))
+    index(tmp_path, [test])
+    shown = page(tmp_path, test)
+    assert "parameter 1 0x10: address bucket 0xD1/2 seen before 3 times, first in monday" in shown.text
+    assert "../artifacts/MEMORY.DMP" in shown.links
 
 
 def test_the_list_has_all_tests(tmp_path: Path) -> None:
