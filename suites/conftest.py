@@ -89,6 +89,7 @@ def asleep(machine: Machine, meter: Meter, undo: Callable[..., None], limits: Li
     """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if nothing else does."""
 
     def enter(state: str, wake_after_s: int | None = None) -> Asleep:
+        meter.confirm_above(machine.asleep_below_w)  # or else its word for sleep is worth nothing
         suspension = machine.suspend(state, wake_after_s=wake_after_s or limits.wake_guard_s)
         undo(machine.ensure_awake)
         machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)

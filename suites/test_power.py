@@ -84,6 +84,7 @@ def soft_off(machine, meter, button, undo, expect):
                 button.press()
             machine.reconnect(machine.settings.boot_timeout_s)
 
+        meter.confirm_above(machine.asleep_below_w)
         expect("reboot")
         undo(start_again)
         return machine.shut_down(witness=lambda: meter.read_w() < machine.asleep_below_w)
