@@ -29,6 +29,11 @@ def run_command(arguments: list[str] | None = None) -> int:
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return int(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - Python would end with 1, which says that the device is bad
+        import traceback
+
+        traceback.print_exc()
+        return int(ExitCode.INTERNAL)
     # typer's word for Ctrl-C is 130
     return int(ExitCode.INTERRUPTED) if code == 130 else int(code or 0)
 

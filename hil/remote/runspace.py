@@ -106,7 +106,7 @@ class Runspace:
         for job in others:
             self._expect("CommandAck", job.id)
         if others:
-            self._channel.sendall(b"".join(plain_element("Command", job.id) for job in others))
+            self._write(b"".join(plain_element("Command", job.id) for job in others))
         for job in jobs:
             self._wait("CommandAck", job.id, deadline)
             self._start(job, deadline)
@@ -118,7 +118,7 @@ class Runspace:
         for job in jobs:
             if job.state == PSInvocationState.Running:
                 self._expect("SignalAck", job.id)
-                self._channel.sendall(plain_element("Signal", job.id))
+                self._write(plain_element("Signal", job.id))
         self._pump(lambda: all(job.state != PSInvocationState.Running for job in jobs) and not self._awaited, deadline)
         self._finish(jobs)
 
@@ -141,7 +141,7 @@ class Runspace:
     def _announce(self) -> None:
         self._next_id = uuid.uuid4()
         self._expect("CommandAck", self._next_id)
-        self._channel.sendall(plain_element("Command", self._next_id))
+        self._write(plain_element("Command", self._next_id))
 
     def _finish(self, jobs: Sequence[Job]) -> None:
         """Close what has ended and announce the next pipeline, in one write; nobody waits for the acks now."""
@@ -157,7 +157,7 @@ class Runspace:
             self._next_id = uuid.uuid4()
             self._expect("CommandAck", self._next_id)
             line += plain_element("Command", self._next_id)
-        self._channel.sendall(line)
+        self._write(line)
 
     def _start(self, job: Job, deadline: Deadline) -> None:
         job.state = PSInvocationState.Running
@@ -174,8 +174,17 @@ class Runspace:
 
     def _send_data(self, target: uuid.UUID, data: bytes, deadline: Deadline) -> None:
         self._expect("DataAck", target)
-        self._channel.sendall(data_element(target, data))
+        self._write(data_element(target, data))
         self._wait("DataAck", target, deadline)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except TimeoutError:
+            raise
+        except OSError as error:  # a PowerShell that ended at once is met here or by the next read
+            self._drain_stderr()
+            raise RunspaceEnded(f"PowerShell closed the channel; {self.complaint()}") from error
 
     # receiving
 

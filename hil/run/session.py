@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -246,7 +247,12 @@ class Session:
         # a signal that comes now finds every test ended, and waits until all is written down
         with suppress(KeyboardInterrupt), self.interrupts.shielded():
             yield
-            session.exitstatus = self._progress.exit_code = self._finish(exitstatus)
+            try:
+                code = self._finish(exitstatus)
+            except Exception:  # noqa: BLE001 - it would end the process with 1, which says that the device is bad
+                traceback.print_exc()
+                code = ExitCode.INTERNAL
+            session.exitstatus = self._progress.exit_code = code
 
     def _finish(self, exitstatus: int) -> int:
         running = self.running

@@ -108,3 +108,17 @@ def test_next(): pass
 def test_a_suite_that_cannot_be_read_is_for_the_person_to_mend(run: Callable[..., object]) -> None:
     """A typo in a suite is not a red driver."""
     assert run("def test_x(:").exit_code == ExitCode.USAGE
+
+
+def test_a_defect_of_hil_is_not_the_devices(run: Callable[..., object]) -> None:
+    """When hil itself breaks at the end of a run, the exit code says so: Python's own, 1, would mean a red driver."""
+    outcome = run(
+        """
+from pathlib import Path
+def test_spoils():
+    with Path("reports/latest/results.jsonl").open("a") as file:
+        file.write('{"kind": "test"}\\n')
+"""
+    )
+    assert outcome.exit_code == ExitCode.INTERNAL
+    assert "KeyError" in outcome.text

@@ -8,6 +8,7 @@ import pytest
 from desk import Desk
 
 from hil.errors import BenchError, Bugcheck
+from hil.wait import wait_until
 from hil.windows import Adapter, IncidentKind, parse_header
 from hil.windows.dump import HEADER_BYTES
 
@@ -43,7 +44,8 @@ def test_mains_lost(desk: Desk) -> None:
     machine, outlet = desk.machine, desk.instrument("outlet")
     mark, boot = machine.crashes.mark(), machine.boot()
     outlet.off()
-    assert not machine.ssh.alive(0.5)
+    # the power supply holds up for some milliseconds
+    wait_until(lambda: not machine.ssh.alive(0.5), what="the machine to be off", timeout_s=5)
     with pytest.raises(BenchError):
         machine.boot()
     outlet.on()
