@@ -28,7 +28,8 @@ from instrument_trials import TIMEOUT_S, TRIALS, Kind, NotSurvived, Trial, stall
 from hil.instruments import family_named, open_instrument
 from hil.instruments.scpi import Scpi
 from hil.instruments.session import Session
-from hil.instruments.switching import SwitchedSlot, Timing
+from hil.instruments.slot import SwitchedSlot
+from hil.instruments.switching import Timing
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 

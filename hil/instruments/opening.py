@@ -13,13 +13,13 @@ from hil.instruments.families import FAMILIES, Family
 from hil.instruments.roles import Observe, unobserved
 from hil.instruments.scpi import Scpi
 from hil.instruments.session import Sessions
+from hil.instruments.slot import SwitchedSlot
 from hil.instruments.switching import (
     Contact,
     Permit,
     RelayButton,
     SwitchedCable,
     SwitchedOutlet,
-    SwitchedSlot,
     SwitchedSupply,
     Switching,
     Timing,

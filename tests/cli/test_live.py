@@ -127,7 +127,7 @@ def test_faults_matrix(tmp_path: Path) -> None:
     )
     (suites / "test_pnp.py").write_text("def test_nothing(machine):\n    assert machine.os().build\n")
     arguments = ["--suites", str(suites), "--reports", str(tmp_path / "reports"), "--only"]
-    caught = hil("faults", "--matrix", *arguments, "WrongMac")
+    caught = hil("faults", "--matrix", *arguments, "WrongMacAfterRestart")
     assert caught.returncode == ExitCode.OK, caught.stdout + caught.stderr
     table = json.loads((tmp_path / "reports/latest/matrix.json").read_text())
     assert [(row["fault"], row["good"], row["red"]) for row in table] == [

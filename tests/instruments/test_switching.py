@@ -9,7 +9,8 @@ from instrument_lab import InstrumentLab
 
 from hil.errors import BenchError, UsageError
 from hil.instruments import HAND, Feeds, Profile, Switch, family_named, open_instrument
-from hil.instruments.switching import SwitchedOutlet, SwitchedSlot, Timing
+from hil.instruments.slot import SwitchedSlot
+from hil.instruments.switching import SwitchedOutlet, Timing
 from hil.instruments.witnesses import loss_of_link, loss_of_power
 from hil.virtual.faults.instrument import SlotRelayLies
 from hil.virtual.instruments.mains import HOLD_UP_S

@@ -111,7 +111,7 @@ class RssQueuesHalvedAfterResume(Fault):
         return {**properties, "NumberOfReceiveQueues": int(str(properties["NumberOfReceiveQueues"])) // 2}
 
 
-class SettingsLostOnUpgrade(Fault):
+class ModerationResetByUpgrade(Fault):
     """The INF of the new release sets its own value for interrupt moderation on every install, upgrades included."""
 
     caught_by: ClassVar = ("settings",)
