@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from desk import Desk
 
 from hil.errors import BenchError, Bugcheck
+from hil.remote import Command
 from hil.wait import wait_until
-from hil.windows import Adapter, IncidentKind, parse_header
+from hil.windows import Adapter, Incident, IncidentKind, parse_header
 from hil.windows.dump import HEADER_BYTES
 
 
@@ -70,3 +74,43 @@ def test_nothing_happened(desk: Desk) -> None:
     mark = desk.machine.crashes.mark()
     assert desk.machine.crashes.since(mark) == []
     assert desk.machine.crashes.new_dumps(mark) == []
+
+
+def test_dump_over_a_connection_that_breaks(desk: Desk, tmp_path: Path) -> None:
+    """The connection is lost in the middle of a dump: the transfer goes on where it was, and what arrived is whole.
+
+    A machine that just crashed is likely to go down once more while its dump is fetched.
+    """
+    machine, folder = desk.machine, tmp_path / "artifacts"
+    content = b"PAGEDU64" + os.urandom(24_000_000)
+    (tmp_path / "big").write_bytes(content)
+    mark = machine.crashes.mark()
+    remote = r"C:\Windows\LiveKernelReports\NDIS\NDIS-big.dmp"
+    machine.upload(tmp_path / "big", remote)
+    broken_at: list[int] = []
+
+    def break_it() -> None:
+        part = folder / "NDIS-big.dmp.part"
+        wait_until(
+            lambda: part.exists() and part.stat().st_size > 2_000_000, what="some of it", timeout_s=20, interval_s=0.002
+        )
+        broken_at.append(part.stat().st_size)
+        machine.ssh.close()
+
+    breaker = threading.Thread(target=break_it)
+    breaker.start()
+    (collected,) = machine.crashes.collect(mark, folder)
+    breaker.join()
+    assert 2_000_000 < broken_at[0] < len(content)
+    assert collected.local.read_bytes() == content
+    assert [path.name for path in folder.iterdir()] == ["NDIS-big.dmp"]
+    machine.shell.run(Command("Remove-Item", Path=remote))
+
+
+def test_dump_that_is_announced_and_never_written(desk: Desk) -> None:
+    """The event log names a dump that is not there: the guard waits for it a while, and goes on without it."""
+    crashes = desk.machine.crashes
+    mark = crashes.mark()
+    promised = Incident(IncidentKind.BUGCHECK, "bugcheck", datetime.now(UTC), dump=r"C:\Windows\Minidump\never.dmp")
+    assert not crashes.settle(mark, [promised], timeout_s=0.3)
+    assert crashes.settle(mark, [], timeout_s=0.3)
