@@ -38,13 +38,13 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
     """The page, JUnit XML, results, journal and a place for artifacts, and reports/latest points there."""
     outcome = run('def test_x(journal):\n    "A claim."\n    journal.event("step", "looked")')
     assert {path.name for path in outcome.folder.iterdir()} == {
-        "index.html", "junit.xml", "results.jsonl", "journal.jsonl", "artifacts"
+        "index.html", "junit.xml", "results.jsonl", "journal.jsonl", "artifacts", "summary.md", "tests", "assets"
     }  # fmt: skip
     assert outcome.tests["test_x"]["claim"] == "A claim."
     assert (outcome.folder.parent / "latest").is_symlink()
     steps = [json.loads(line) for line in (outcome.folder / "journal.jsonl").read_text().splitlines()]
     assert any(step["what"] == "looked" and step["test"] == "test_suite.py::test_x" for step in steps)
-    assert "looked" in (outcome.folder / "index.html").read_text()
+    assert any("looked" in page.read_text() for page in (outcome.folder / "tests").iterdir())
     assert f"report: reports/{outcome.folder.name}/index.html" in outcome.text
 
 
