@@ -1,4 +1,8 @@
-"""Files to and from the machine by SFTP, compared by SHA-256."""
+"""Files to and from the machine by SFTP, compared by SHA-256.
+
+Read without paramiko's prefetch: it works in a thread that nobody owns, which dies with a traceback on the console when
+the connection does. Over loopback it gives 110 MB/s instead of 85, over a bench's network less than that.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +70,7 @@ def download(
     with _sftp(session, f"fetching {remote}", timeout_s) as sftp:
         try:
             if limit_bytes is None:
-                sftp.get(sftp_path(remote), str(partial))
+                sftp.get(sftp_path(remote), str(partial), prefetch=False)
             else:
                 with sftp.open(sftp_path(remote), "rb") as file:
                     partial.write_bytes(file.read(limit_bytes))
@@ -104,9 +108,7 @@ def fetch(session: SshSession, remote: str, local: Path, *, sha256: str, timeout
 def _append(sftp: paramiko.SFTPClient, remote: str, partial: Path) -> None:
     """Bring what is missing at the end of ``partial``."""
     with sftp.open(remote, "rb") as file, partial.open("ab") as local:
-        size = file.stat().st_size or 0
         file.seek(local.tell())
-        file.prefetch(size)
         while block := file.read(_BLOCK):
             local.write(block)
 
@@ -142,7 +144,6 @@ def _is(sftp: paramiko.SFTPClient, path: str, size: int, digest: str) -> bool:
         if sftp.stat(path).st_size != size:
             return False
         with sftp.open(path, "rb") as remote:
-            remote.prefetch(size)
             return _sha256(remote) == digest
     except FileNotFoundError:
         return False

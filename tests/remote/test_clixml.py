@@ -61,7 +61,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-@given(st.dictionaries(text.filter(bool), scalars.filter(lambda value: not isinstance(value, float)), max_size=5))
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+"""psrpcore leaves lone surrogates in names of properties as they are, and XML cannot carry them."""
+
+
+@given(st.dictionaries(names, scalars.filter(lambda value: not isinstance(value, float)), max_size=5))
 def test_what_psrpcore_writes_we_read(members: dict[str, Any]) -> None:
     """Objects with properties, as another implementation writes them, come out whole."""
     made = PSCustomObject()

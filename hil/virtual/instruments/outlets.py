@@ -9,7 +9,8 @@ from pathlib import Path
 
 from hil.testbed.model import Instrument, Secret, Virtual
 from hil.virtual.faults import Fault
-from hil.virtual.instruments.http_server import HttpPdu
+from hil.virtual.instruments.http_pdu import HttpPdu
+from hil.virtual.instruments.mains import HOLD_UP_S
 from hil.virtual.instruments.pdu import Pdu
 from hil.virtual.instruments.relay import Effect, RelayUnit, Wiring
 from hil.virtual.instruments.server import Server
@@ -17,6 +18,7 @@ from hil.virtual.instruments.snmp_agent import APC_RPDU, APC_RPDU2, RARITAN_PX2,
 from hil.virtual.instruments.vxi11_server import Vxi11Server
 
 _USER = "hil"
+_CONTACTOR_S = 0.015
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def outlet_unit(
     entries = [
         Instrument(
             role="outlet", family=kind.family, resource="", channel=str(channel), serial=kind.serial,
-            user=None if kind.tree else _USER, secret=Secret(file=secret),
+            user=None if kind.tree else _USER, secret=Secret(file=secret), min_off_s=_min_off_s(config.outlet_delay_s),
         )
         for channel in range(kind.first, kind.first + len(feeds))
     ]  # fmt: skip
@@ -66,12 +68,22 @@ def outlet_unit(
 
 def _relay_unit(feeds: Sequence[Effect], faults: Fault) -> tuple[Server, list[Instrument]]:
     """Relays that drive mains contactors."""
-    wirings = tuple(Wiring("outlet", channel, feed, on=True, move_s=0.015) for channel, feed in enumerate(feeds, 1001))
+    wirings = tuple(
+        Wiring("outlet", channel, feed, on=True, move_s=_CONTACTOR_S) for channel, feed in enumerate(feeds, 1001)
+    )
     unit = RelayUnit(
         "Keysight Technologies", "34980A", "MY53150001", wirings=wirings, numbers=range(1001, 1009), faults=faults
     )
     entries = [
-        Instrument(role="outlet", family="keysight-34980a", resource="", channel=str(one.channel), serial=unit.serial)
+        Instrument(
+            role="outlet", family="keysight-34980a", resource="", channel=str(one.channel), serial=unit.serial,
+            min_off_s=_min_off_s(_CONTACTOR_S),
+        )
         for one in wirings
-    ]
+    ]  # fmt: skip
     return Vxi11Server(unit), entries
+
+
+def _min_off_s(opens_s: float) -> float:
+    """Until the machine is without power for certain: the contact opens, the capacitors run down; with a reserve."""
+    return opens_s + 3 * HOLD_UP_S
