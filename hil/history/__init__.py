@@ -1,0 +1,1 @@
+"""What earlier runs saw, in a database: SQLite beside the reports, or PostgreSQL for many controllers."""
