@@ -27,7 +27,7 @@ def write_junit(report: Report) -> Path:
         skipped=str(counts["skipped"]),
         time=f"{report.duration_s:.3f}",
     )
-    _properties(suite, {"hil": report.info.hil, **report.info.facts})
+    _properties(suite, {"hil": report.info.hil, "seed": str(report.info.seed), **report.info.facts})
     for test in report.tests:
         _case(suite, test)
     root = ET.Element("testsuites")

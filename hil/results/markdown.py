@@ -47,6 +47,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from ("", "### What was tested", "")
     for name, value in report.info.facts.items():
         yield f"- {_plain(name)}: {_plain(value)}"
+    if report.info.seed is not None:
+        yield f"- seed: {report.info.seed}"
 
 
 def _news(report: Report) -> str:

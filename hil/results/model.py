@@ -137,5 +137,7 @@ class RunInfo:
     """Tests that were to run; more than there are results when the run ended early."""
     deselected: int = 0
     """Tests that the arguments left out."""
+    seed: int | None = None
+    """Of all that the run, and a virtual bench, chose by chance."""
     facts: dict[str, str] = field(default_factory=dict)
     """Package version and hash, Windows build and the like, as shown in the report."""

@@ -43,12 +43,13 @@ def _defects(testbed: Testbed) -> dict[str, str]:
 class Running:
     """``latched`` is the first cause why the bench left the run; from then on no test touches it."""
 
-    def __init__(self, config: pytest.Config, testbed: Testbed, interrupts: Interrupts) -> None:
+    def __init__(self, config: pytest.Config, testbed: Testbed, seed: int, interrupts: Interrupts) -> None:
         self._config, self.testbed, self._interrupts = config, testbed, interrupts
         self._open = ExitStack()
         self.folder = RunFolder(config.getoption("--reports"), testbed.name, config.getoption("--run-id"))
         self.journal = Journal(self.folder.path / "journal.jsonl")
         self._open.callback(self.journal.close)
+        self.journal.event("run", self.folder.run, seed=seed, testbed=testbed.name, hil=version("hil"))
         self.info = RunInfo(
             run=self.folder.run,
             started=utc_now().isoformat(),
@@ -56,6 +57,7 @@ class Running:
             testbed=testbed.name,
             description=testbed.description,
             arguments=[str(argument) for argument in config.invocation_params.args],
+            seed=seed,
             facts=_defects(testbed),
         )
         self.writer = ResultWriter(self.folder.path / "results.jsonl", self.journal.masked)
@@ -286,7 +288,7 @@ class Running:
             self._sampler.stop()
         if self.under_verifier is not None and (injected := self.under_verifier.summary()):
             self.info.facts["Driver Verifier"] += f"; {injected}"
-            self.writer.run(self.info)
+        self.writer.run(self.info)
         self.writer.end(exit_code, reason)
         return write_reports(self.folder.path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import traceback
 from collections.abc import Generator
@@ -16,16 +17,20 @@ from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.marks import check_names
 from hil.run.progress import Progress
+from hil.run.repetition import repeated, rounds
 from hil.run.telling import in_short, sentences
 from hil.run.timeout import TestTimer
 from hil.run.verdict import worst
 from hil.testbed.load import load
 
 if TYPE_CHECKING:
+    from hil.results.model import TestResult
     from hil.run.running import Running
     from hil.testbed.model import Testbed
 
 INTERRUPTED = "interrupted"
+_SEEDS = 1 << 32
+_GOOD = ("passed", "skipped")
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
@@ -37,11 +42,13 @@ def activate(config: pytest.Config) -> None:
         _one_process(config)
         _suites_by_default(config)
         _must_be_a_profile(config)
-        testbed = _testbed(config)
+        rounds(config)
+        seed = _seed(config)
+        testbed = _testbed(config, seed)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     progress = Progress(config, testbed.name)
-    session = config.stash[SESSION] = Session(config, testbed, progress)
+    session = config.stash[SESSION] = Session(config, testbed, seed, progress)
     config.add_cleanup(session.leave)
     for plugin in (compare, fixtures, TestTimer(config), session, Gate(session), progress):
         config.pluginmanager.register(plugin)
@@ -74,10 +81,18 @@ def _suites_by_default(config: pytest.Config) -> None:
         config.args[:] = [str(suites)]
 
 
-def _testbed(config: pytest.Config) -> Testbed:
-    """The testbed as the command line has it: with faults, other packages, and its files checked."""
+def _seed(config: pytest.Config) -> int:
+    """Of everything that this run chooses by chance."""
+    given: int | None = config.getoption("--seed")
+    return secrets.randbelow(_SEEDS) if given is None else given
+
+
+def _testbed(config: pytest.Config, seed: int) -> Testbed:
+    """The testbed as the command line has it: with seed and faults, and its files checked."""
     path: Path = config.getoption("--testbed")
     testbed = load(path, must_exist=not config.option.collectonly)
+    if testbed.virtual is not None:
+        testbed = testbed.model_copy(update={"virtual": testbed.virtual.model_copy(update={"seed": seed})})
     faults: list[str] = config.getoption("--fault")
     if not faults:
         return testbed
@@ -94,8 +109,8 @@ def _testbed(config: pytest.Config) -> Testbed:
 class Session:
     """What pytest calls in the course of a run. The bench is started when the first test that needs it is known."""
 
-    def __init__(self, config: pytest.Config, testbed: Testbed, progress: Progress) -> None:
-        self.config, self.testbed, self._progress = config, testbed, progress
+    def __init__(self, config: pytest.Config, testbed: Testbed, seed: int, progress: Progress) -> None:
+        self.config, self.testbed, self.seed, self._progress = config, testbed, seed, progress
         self.interrupts = Interrupts()
         self.families: list[ExitCode] = []
         self.running: Running | None = None
@@ -110,9 +125,13 @@ class Session:
 
     # collection
 
+    def pytest_report_header(self) -> str:
+        return f"bench: {self.testbed.name}, seed: {self.seed}"
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         check_names(items)
+        items[:] = repeated(items, rounds(self.config))
         for item in items:
             requirements.decide(item, self.testbed.capabilities(), {}, self.testbed.name)
 
@@ -142,7 +161,7 @@ class Session:
     def _start(self, items: list[pytest.Item]) -> None:
         from hil.run.running import Running
 
-        running = self.running = Running(self.config, self.testbed, self.interrupts)
+        running = self.running = Running(self.config, self.testbed, self.seed, self.interrupts)
         self._open.callback(running.close)
         running.journal.listen(self._progress.activity)
         running.plan(len(items), self._deselected)
@@ -168,13 +187,23 @@ class Session:
         running = self.the_run()
         failure: OSError | None = None
         try:
-            self._progress.ended(running.end(), running.journal.masked_text)
+            result = running.end()
+            self._progress.ended(result, running.journal.masked_text)
+            self._stop_if_asked(session, result)
         except OSError as error:
             failure = error
         failure = failure or running.journal.failure
         if failure is not None:
             self.families.append(ExitCode.USAGE)
             self._reason = session.shouldstop = f"results cannot be written: {failure}; the bench is put to rest"
+
+    def _stop_if_asked(self, session: pytest.Session, result: TestResult) -> None:
+        """The run is whole then: what was not repeated any more is nothing that was not tested."""
+        stop = any(self.config.hook.pytest_hil_result(result=result))
+        if stop or (self.config.getoption("--until-fail") and result.verdict not in _GOOD):
+            running = self.the_run()
+            running.info.collected = len(running.recorder.results)
+            session.shouldfail = f"{result.test} {result.verdict}, no more repetitions"
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -268,6 +297,7 @@ class Session:
         if self._reason == INTERRUPTED:
             families, exitstatus = [], ExitCode.INTERRUPTED
         code = worst(families, exitstatus)
+        self.config.hook.pytest_hil_finish(info=running.info)
         try:
             self._progress.report = running.write_reports(code, self._reason)
         except OSError as error:

@@ -193,6 +193,7 @@ class Virtual(Section):
     second_adapter: bool = Field(False, description="a second NIC of the same hardware id")
     elevated: bool = True
     secure_boot: bool = False
+    seed: int = Field(0, description="of all that happens on it by chance; a run has one of its own")
     faults: tuple[str, ...] = Field((), description="package.module:Class")
 
     @property

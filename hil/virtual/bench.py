@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,10 @@ class VirtualBench:
         """Real seconds for ``seconds`` that the machine would take."""
         return seconds * self.config.timescale
 
+    def chance(self, whose: str) -> random.Random:
+        """Chance of one part of the bench: by the bench's seed, and independent of what other parts draw."""
+        return random.Random(f"{self.config.seed} {whose}")
+
     async def start(self) -> Testbed:
         """Bring everything up; the bench as an ordinary testbed. Raises BenchError."""
         from hil.virtual.driver import build
@@ -108,6 +113,7 @@ class VirtualBench:
         nic = Nic(
             name=self.testbed_name, link_mbps=self.config.link_mbps, true_frames=self.config.true_frames, mac=MAC,
             faults=self.faults, wake=self.machine.wake_frame, loop=self.loop,
+            seed=self.config.seed,
         )  # fmt: skip
         try:
             nic.open()

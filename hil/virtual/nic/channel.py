@@ -28,7 +28,7 @@ main()
 class Channel:
     """One data path. ``wake`` is a socket that yields one frame a datagram while the path listens for wake frames."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[str], seed: int) -> None:
         memory = os.memfd_create("hil-nic-counters", os.MFD_CLOEXEC)
         os.ftruncate(memory, len(COUNTERS) * 8)
         self._memory = FileIO(memory)
@@ -39,7 +39,7 @@ class Channel:
         wake.setblocking(False)
         files = (control.fileno(), wake.fileno(), memory)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, *map(str, files), *faults, "\n".join(sys.path)],
+            [sys.executable, "-c", _START, *map(str, files), str(seed), *faults, "\n".join(sys.path)],
             pass_fds=files, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         self._said = ""

@@ -52,10 +52,12 @@ _NO_LINK = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV, errno.EIO)
 class DataPath:
     """Both directions, one thread. A frame's buffer starts with room for the VLAN tag that the kernel set aside."""
 
-    def __init__(self, control: socket.socket, wake: socket.socket, memory: int, faults: list[Fault]) -> None:
+    def __init__(
+        self, control: socket.socket, wake: socket.socket, memory: int, seed: int, faults: list[Fault]
+    ) -> None:
         self._control, self._wake = control, wake
         self._words = memoryview(mmap.mmap(memory, len(COUNTERS) * 8)).cast("Q")
-        self._faults = faults
+        self._faults, self._chance = faults, random.Random(seed)
         self._buffer = bytearray(_TAG + HEADER_SIZE + (1 << 17))
         self._view = memoryview(self._buffer)
         self._tap: int | None = None
@@ -146,7 +148,7 @@ class DataPath:
             self._listen()
 
     def _send_single(self, frame: bytes) -> None:
-        if random.random() < self._transmit_loss:
+        if self._chance.random() < self._transmit_loss:
             return
         for fault in self._faults:
             frame = fault.corrupt_frame(frame)
@@ -226,7 +228,7 @@ class DataPath:
             self._to_host(data, header)
             return
         for frame in cut(header, bytes(data[HEADER_SIZE:])):
-            if random.random() < self._receive_loss:
+            if self._chance.random() < self._receive_loss:
                 self._words[_RECEIVE_DROP] += 1
             else:
                 self._to_host(memoryview(bytes(HEADER_SIZE) + frame), VnetHeader())
@@ -269,11 +271,11 @@ class DataPath:
 
 
 def main() -> None:
-    """Started by channel.py: descriptors of control, wake and counters, then the faults that touch single frames."""
-    control, wake, memory = (int(word) for word in sys.argv[1:4])
-    faults = [load(path) for path in sys.argv[4:]]
+    """Started by channel.py: descriptors of control, wake and counters, seed, then faults that touch frames."""
+    control, wake, memory, seed = (int(word) for word in sys.argv[1:5])
+    faults = [load(path) for path in sys.argv[5:]]
     netns.prefer()  # hardware does not wait for its turn
-    DataPath(socket.socket(fileno=control), socket.socket(fileno=wake), memory, faults).run()
+    DataPath(socket.socket(fileno=control), socket.socket(fileno=wake), memory, seed, faults).run()
 
 
 if __name__ == "__main__":

@@ -49,9 +49,10 @@ class Nic:
         faults: FaultChain,
         wake: Callable[[bytes], None],
         loop: asyncio.AbstractEventLoop,
+        seed: int = 0,
     ) -> None:
         self.name, self.link_mbps, self.true_frames, self._mac = name, link_mbps, true_frames, mac
-        self._faults, self._wake, self._loop = faults, wake, loop
+        self._faults, self._wake, self._loop, self._seed = faults, wake, loop, seed
         self._lossy = faults.overrides("transmit_loss") or faults.overrides("receive_loss")
         self._programs = Programs()
         self._addresses: tuple[str, ...] = ()
@@ -79,7 +80,7 @@ class Nic:
             self._wire = Wire(self.link_mbps, true_frames=self.true_frames)
             stack.callback(self._wire.close)
             touching = [type(fault) for fault in self._faults.faults if FaultChain([fault]).overrides("corrupt_frame")]
-            self._channel = Channel([f"{kind.__module__}:{kind.__qualname__}" for kind in touching])
+            self._channel = Channel([f"{kind.__module__}:{kind.__qualname__}" for kind in touching], self._seed)
             stack.callback(self._channel.close)
             with self._wire.open_socket() as wire:
                 self._channel.command(wire.fileno(), wire=True)

@@ -72,7 +72,7 @@ class Windows:
         self.registry = Registry()
         self.services = Services(self.registry)
         self.events = EventLog(self.build, self.now)
-        self.memory, self.network = Memory(), Network()
+        self.memory, self.network = Memory(bench.chance("memory")), Network()
         self.processors = Processors(self._link_load)
         self.crash_control = CrashControl(self)
         self.devices = Devices(self)
