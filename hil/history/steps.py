@@ -85,7 +85,7 @@ def _steps(values: Sequence[float], start: int, end: int) -> list[int]:
 
 
 def _stretch(values: Sequence[float]) -> tuple[int, int] | None:
-    """The first run of the stretch that is least like the others, and the one after its last; None when all are alike."""
+    """First run of the stretch that is least like the others, and the run after it; None when all are alike."""
     return (_apart(values) or _standing_out(values)) if len(values) >= LEAST_RUNS else None
 
 
