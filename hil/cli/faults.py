@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.errors import ExitCode, UsageError
+from hil.history.confidence import interval
 
 if TYPE_CHECKING:
     from hil.results.model import TestResult
@@ -29,6 +30,8 @@ class Known:
     path: str
     bug: str
     caught_by: tuple[str, ...]
+    repeated: str = ""
+    """The test to repeat, for a defect that shows only by chance."""
 
     @property
     def name(self) -> str:
@@ -44,6 +47,7 @@ class Row:
     bug: str
     caught_by: tuple[str, ...]
     exit_code: int
+    repeated: str = ""
     red: dict[str, list[str]] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     """Tests by suite that were not skipped."""
@@ -97,7 +101,7 @@ def known() -> list[Known]:
             own = inspect.isclass(fault) and fault.__module__ == info.name and issubclass(fault, package.Fault)
             if own and fault.caught_by:
                 bug = (inspect.getdoc(fault) or "").partition("\n")[0]
-                found.append(Known(f"{info.name}:{name}", bug, fault.caught_by))
+                found.append(Known(f"{info.name}:{name}", bug, fault.caught_by, getattr(fault, "repeated", "")))
     return found
 
 
@@ -121,6 +125,8 @@ def _matrix(
     runner = _Runner(testbed, folder)
 
     def with_fault(one: Known) -> Row:
+        if one.repeated:
+            return runner.run(one, [next(iter(suites.values())).parent / one.repeated], "--until-fail")
         return runner.run(one, list(suites.values()) if full else [suites[suite] for suite in one.caught_by])
 
     rows: list[Row] = []
@@ -154,11 +160,11 @@ class _Runner:
         for process in left:
             process.wait()
 
-    def run(self, one: Known, suites: Sequence[Path]) -> Row:
+    def run(self, one: Known, suites: Sequence[Path], *repetition: str) -> Row:
         """One run in a process of its own, read back from its results."""
         options = [f"--testbed={self._testbed}", f"--reports={self._folder}", f"--run-id={one.name}"]
         fault = [f"--fault={one.path}"] if one.name != GOLDEN else []
-        command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *map(str, suites)]
+        command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *repetition, *map(str, suites)]
         log = self._folder / f"{one.name}.log"
         with (
             log.open("wb") as output,
@@ -167,7 +173,7 @@ class _Runner:
             self._processes.add(process)
             code = process.wait()
             self._processes.discard(process)
-        row = Row(one.name, one.path, one.bug, one.caught_by, code, report=f"{one.name}/index.html")
+        row = Row(one.name, one.path, one.bug, one.caught_by, code, one.repeated, report=f"{one.name}/index.html")
         for test in _results(self._folder / one.name):
             suite = Path(test.test.partition("::")[0]).stem.removeprefix("test_")
             row.asked[suite] = row.asked.get(suite, 0) + (test.verdict != "skipped")
@@ -201,4 +207,8 @@ def _line(row: Row) -> str:
     for suite in dict.fromkeys([*row.caught_by, *row.red]):
         tests = row.red.get(suite, [])
         lines.append(f"       {suite:<12} {', '.join(tests) if tests else 'NOT CAUGHT'}")
+    if row.repeated:
+        runs, failed = sum(row.asked.values()), sum(map(len, row.red.values()))
+        low, high = interval(failed, runs)
+        lines.append(f"       {failed} of {runs} runs failed; 95 % interval of the rate: {low:.1%} to {high:.1%}")
     return "\n".join(lines)
