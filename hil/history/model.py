@@ -161,3 +161,17 @@ class Driver:
     runs: int
     first: datetime
     last: datetime
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one measurement of one test was in one run."""
+
+    test: str
+    measurement: str
+    unit: str
+    bench: str
+    run_id: int
+    value: float
+    at_least: float | None
+    at_most: float | None

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from hil.errors import UsageError
-from hil.history.model import ALL, Bench, Driver, Lost, Outcome, Point, Quantity, Run, Scope, Series, Tally
+from hil.history.model import ALL, Bench, Driver, Figure, Lost, Outcome, Point, Quantity, Run, Scope, Series, Tally
 from hil.history.schema import VERDICTS, benches, measurements, quantities, results, runs, tests
 
 NEWEST_RUNS = 20
@@ -130,7 +130,7 @@ def lost_time(connection: Connection, scope: Scope = ALL) -> list[Lost]:
         )
         .join_from(results, runs)
         .join(benches)
-        .where(*_meant(scope), results.c.family.in_(("bench", "usage", "internal")))
+        .where(*_meant(scope), results.c.family != "", results.c.family != "device")
         .group_by(benches.c.id, results.c.family, results.c.cause)
         .order_by(lost.desc())
     )  # fmt: skip
@@ -181,6 +181,50 @@ def trend(
         Series(measurement, unit, bench, name, tuple(reversed(points)))
         for (bench, name, unit), points in sorted(found.items())
     ]
+
+
+def figures(connection: Connection, scope: Scope) -> list[Figure]:
+    """All measurements of all tests in the runs that are meant, one figure for each run: the median of several."""
+    query = (
+        select(
+            tests.c.name, quantities.c.name, quantities.c.unit, _BENCH, runs.c.id, measurements.c.value,
+            measurements.c.at_least, measurements.c.at_most,
+        )
+        .join_from(measurements, runs, measurements.c.run_id == runs.c.id)
+        .join(benches)
+        .join(tests, measurements.c.test_id == tests.c.id)
+        .join(quantities)
+        .where(*_meant(scope))
+    )  # fmt: skip
+    values: dict[tuple[str, str, str, str, int], list[float]] = defaultdict(list)
+    limits: dict[tuple[str, str, str, str, int], tuple[float | None, float | None]] = {}
+    for *key, value, at_least, at_most in connection.execute(query):
+        test, name, unit, bench, run_id = key
+        values[test, name, unit, bench, run_id].append(value)
+        limits[test, name, unit, bench, run_id] = at_least, at_most
+    return [Figure(*key, statistics.median(found), *limits[key]) for key, found in values.items()]
+
+
+def mixed_outcomes(connection: Connection, scope: Scope = ALL) -> list[Outcome]:
+    """Of tests that ended in more than one of passed, failed and error with one driver on one bench: those outcomes."""
+    asked = results.c.verdict.in_(("passed", "failed", "error"))
+    mixed = (
+        select(results.c.test_id, runs.c.bench_id, runs.c.driver_sha256)
+        .join_from(results, runs)
+        .join(benches)
+        .where(asked, *_meant(scope))
+        .group_by(results.c.test_id, runs.c.bench_id, runs.c.driver_sha256)
+        .having(func.min(results.c.verdict) != func.max(results.c.verdict))
+        .subquery()
+    )
+    query = _outcomes().where(asked, *_meant(scope)).join(
+        mixed,
+        sa.and_(
+            mixed.c.test_id == results.c.test_id, mixed.c.bench_id == runs.c.bench_id,
+            mixed.c.driver_sha256 == runs.c.driver_sha256,
+        ),
+    )  # fmt: skip
+    return [Outcome(**row._mapping) for row in connection.execute(query)]
 
 
 def expected_durations(connection: Connection, bench: str) -> dict[str, float]:

@@ -20,6 +20,8 @@ from itertools import accumulate, pairwise
 from math import log, sqrt
 from statistics import NormalDist, fmean, median, stdev
 
+from hil.history.ranks import ties
+
 LEAST_GROUP = 3
 """Runs in a row that make a group."""
 LEAST_RUNS = 12
@@ -156,17 +158,11 @@ def _best_split(values: Sequence[float], split: int) -> int:
 def _scores(values: Sequence[float]) -> list[float]:
     """The normal score of each value's rank; equal values share the mean of theirs."""
     by_rank = _normal_scores(len(values))
-    order = sorted(range(len(values)), key=values.__getitem__)
     scores = [0.0] * len(values)
-    first = 0
-    while first < len(order):
-        last = first + 1
-        while last < len(order) and values[order[last]] == values[order[first]]:
-            last += 1
-        score = fmean(by_rank[first:last])
-        for place in order[first:last]:
+    for less, places in ties(values):
+        score = by_rank[less] if len(places) == 1 else fmean(by_rank[less : less + len(places)])
+        for place in places:
             scores[place] = score
-        first = last
     return scores
 
 
