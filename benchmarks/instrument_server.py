@@ -19,7 +19,7 @@ from typing import Any
 from hil.testbed.model import Virtual
 from hil.virtual.faults import Fault
 from hil.virtual.instruments import Instruments
-from hil.virtual.instruments.http_server import HttpPdu
+from hil.virtual.instruments.http_pdu import HttpPdu
 from hil.virtual.instruments.pdu import Pdu
 
 

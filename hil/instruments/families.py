@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from hil.instruments.amt import Amt
 from hil.instruments.commands import LABGRID, UHUBCTL, YKUSH
 from hil.instruments.http import HttpSwitch, Request
 from hil.instruments.manners import Manners
@@ -283,6 +284,12 @@ COMMAND_FAMILIES = (
     ),
 )  # fmt: skip
 
+AMT = Family(
+    "intel-amt", "Intel AMT 6 and later (vPro), WS-Management on port 16992 or 16993", ("out_of_band",),
+    ("HTTP", "HTTPS"), "virtual controller; public driver; identity by CIM_Chassis unconfirmed", Amt(), confirm_s=20.0,
+    note="dies with the mains; behind the NIC under test it is gone when that is pulled: use another port",
+)  # fmt: skip
+
 WAKE_ON_LAN = Family(
     "wake-on-lan", "any NIC that is armed for magic packets (resource = MAC@broadcast address)", ("out_of_band",),
     ("UDP",), "a socket that listens", WakeOnLan(),
@@ -290,5 +297,5 @@ WAKE_ON_LAN = Family(
 )  # fmt: skip
 
 FAMILIES: tuple[Family, ...] = (
-    *RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, WAKE_ON_LAN, *COMMAND_FAMILIES, *SUPPLY_FAMILIES, *METERS,
+    *RELAYS, *BREAKERS, *SNMP_FAMILIES, *HTTP_FAMILIES, AMT, WAKE_ON_LAN, *COMMAND_FAMILIES, *SUPPLY_FAMILIES, *METERS,
 )  # fmt: skip

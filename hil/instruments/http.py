@@ -7,21 +7,16 @@ a list by ``KEY=VALUE``. An answer of 200 proves nothing: the position is always
 from __future__ import annotations
 
 import json
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hil.clock import Deadline, now_s
+from hil.instruments.http_client import HttpClient
 from hil.instruments.roles import Identity, Switch
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.journal import Journal
 from hil.testbed.model import Instrument
-from hil.testbed.secret import reveal
 
-_LONGEST_ANSWER_BYTES = 1 << 20
 Pointer = tuple[str, ...]
 
 
@@ -54,74 +49,11 @@ class HttpSwitch:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def contact(self, name: str, spec: Instrument, journal: Journal) -> HttpContact:
-        password = ""
-        if spec.secret is not None:
-            password = reveal(spec.secret, f"instruments.{name}.secret")
-            journal.mask(password)
-        return HttpContact(HttpClient(name, spec, password, self.headers, journal), self, spec)
-
-
-class HttpClient:
-    """One request at a time, each on a connection of its own and bounded; basic or digest logon, as asked for."""
-
-    def __init__(
-        self, name: str, spec: Instrument, password: str, headers: Mapping[str, str], journal: Journal
-    ) -> None:
-        self.name, self.base = name, spec.resource.rstrip("/")
-        self._timeout_s, self._headers, self._journal = spec.timeout_s, headers, journal
-        self._lock = threading.Lock()
-        logons = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        logons.add_password(None, self.base, spec.user or "", password)
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPDigestAuthHandler(logons), urllib.request.HTTPBasicAuthHandler(logons),
-        )  # fmt: skip
-
-    def ask(self, request: Request, channel: str) -> Any:
-        """The JSON of the answer, or None for an empty one."""
-        path, body = (text.replace("{channel}", channel) for text in (request.path, request.body))
-        content_type = "application/x-www-form-urlencoded" if request.form else "application/json"
-        headers = {"Content-Type": content_type, "Accept": "application/json", **self._headers} if body else {}
-        asked = urllib.request.Request(
-            self.base + path, method=request.method, data=body.encode() or None, headers={**self._headers, **headers}
-        )
-        what, started_s, answer = f"{request.method} {path}", now_s(), b""
-        try:
-            with self._lock:
-                answer = self._read(asked)
-            found = json.loads(answer) if answer.strip() else None
-        except urllib.error.HTTPError as error:
-            self._note(what, started_s, body=body, error=str(error))
-            with error:
-                raise InstrumentRefused(
-                    f"{self.name} to obey {what}", seen=str(error), where=self.base,
-                    next_step="check channel, user and secret, and that the unit allows writing",
-                ) from error  # fmt: skip
-        except (OSError, ValueError) as error:  # URLError is an OSError; bad JSON a ValueError
-            self._note(what, started_s, body=body, error=str(error))
-            raise InstrumentLost(
-                f"{self.name} to answer {what}", seen=f"{type(error).__name__}: {error}", where=self.base,
-                tried=f"for {now_s() - started_s:.1f} s", next_step="see that it is on and reachable",
-            ) from error  # fmt: skip
-        self._note(what, started_s, body=body, reply=answer[:500].decode("utf-8", errors="replace"))
-        return found
-
-    def _read(self, asked: urllib.request.Request) -> bytes:
-        deadline, answer = Deadline(self._timeout_s), b""
-        with self._opener.open(asked, timeout=self._timeout_s) as response:
-            while chunk := response.read1(65536):
-                answer += chunk
-                if deadline.expired or len(answer) > _LONGEST_ANSWER_BYTES:
-                    raise TimeoutError("the answer does not end")
-        return answer
-
-    def _note(self, what: str, started_s: float, **fields: object) -> None:
-        fields["duration_s"] = round(now_s() - started_s, 6)
-        self._journal.event("instrument", f"{self.name}: {what}", resource=self.base, **fields)
+        return HttpContact(HttpClient(name, spec, journal), self, spec)
 
 
 class HttpContact:
-    """One outlet, relay or system."""
+    """One outlet, relay or system. After an answer that did not come, it is asked anew who it is."""
 
     def __init__(self, client: HttpClient, table: HttpSwitch, spec: Instrument) -> None:
         self._client, self._table, self._spec = client, table, spec
@@ -130,7 +62,7 @@ class HttpContact:
     @property
     def identity(self) -> Identity:
         if self._identity is None:
-            answer = self._client.ask(self._table.identify, self._spec.channel)
+            answer = self._ask(self._table.identify)
             model, serial = (self._at(answer, pointer) for pointer in (self._table.model, self._table.serial))
             found = Identity(self._table.vendor, str(model or ""), str(serial or ""))
             if self._table.models.lower() not in found.model.lower() or self._spec.serial not in (None, found.serial):
@@ -144,7 +76,7 @@ class HttpContact:
 
     def read(self) -> Switch:
         self.identity  # noqa: B018 - never ask or tell an instrument that was not proven
-        state = self._at(self._client.ask(self._table.read, self._spec.channel), self._table.state)
+        state = self._at(self._ask(self._table.read), self._table.state)
         if any(state == value and type(state) is type(value) for value in self._table.on_values):
             return Switch.ON
         off = any(state == value and type(state) is type(value) for value in self._table.off_values)
@@ -152,13 +84,25 @@ class HttpContact:
 
     def set(self, on: bool) -> None:
         self.identity  # noqa: B018
-        answer = self._client.ask(self._table.on if on else self._table.off, self._spec.channel)
+        answer = self._ask(self._table.on if on else self._table.off)
         if isinstance(answer, dict) and answer.get("error"):
             seen = str(answer["error"])
             raise InstrumentRefused(f"{self._client.name} to switch", seen=seen, where=self._client.base)
 
     def close(self) -> None:
         """Each request has a connection of its own."""
+
+    def _ask(self, request: Request) -> Any:
+        """The JSON of the answer, or None for an empty one."""
+        path, body = (text.replace("{channel}", self._spec.channel) for text in (request.path, request.body))
+        content_type = "application/x-www-form-urlencoded" if request.form else "application/json"
+        described = {"Content-Type": content_type, "Accept": "application/json"} if body else {}
+        headers = {**self._table.headers, **described}
+        try:
+            return self._client.exchange(request.method, path, body, headers=headers, read=_json)
+        except InstrumentLost:
+            self._identity = None
+            raise
 
     def _at(self, answer: Any, pointer: Pointer) -> Any:
         """What the pointer leads to, or None."""
@@ -169,3 +113,7 @@ class HttpContact:
             else:
                 answer = answer.get(key) if isinstance(answer, dict) else None
         return answer
+
+
+def _json(answer: bytes) -> Any:
+    return json.loads(answer) if answer.strip() else None

@@ -10,6 +10,8 @@ import re
 import secrets
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from asn1crypto.core import Any as AnyValue
@@ -144,7 +146,10 @@ def _parse(datagram: bytes) -> _Pdu:
 
 
 class SnmpContact:
-    """One outlet or port. The tree is looked for at first use, and an unknown one is refused."""
+    """One outlet or port. The tree is looked for at first use, and an unknown one is refused.
+
+    After an answer that did not come, who answers is looked for anew.
+    """
 
     def __init__(self, agent: SnmpAgent, trees: tuple[SnmpTree, ...], spec: Instrument) -> None:
         self._agent, self._trees, self._spec = agent, trees, spec
@@ -155,24 +160,34 @@ class SnmpContact:
         return self._find()[1]
 
     def read(self) -> Switch:
-        tree, _ = self._find()
-        state = self._agent.get(self._oid(tree.state))
+        with self._else_forgotten():
+            tree, _ = self._find()
+            state = self._agent.get(self._oid(tree.state))
         if state in tree.on_states:
             return Switch.ON
         return Switch.OFF if state in tree.off_states else Switch.UNKNOWN
 
     def set(self, on: bool) -> None:
-        tree, _ = self._find()
-        if tree.cancel is not None:
-            self._agent.set(self._oid(tree.cancel[0]), tree.cancel[1])
-        object_id, value = tree.on if on else tree.off
-        self._agent.set(self._oid(object_id), value)
+        with self._else_forgotten():
+            tree, _ = self._find()
+            if tree.cancel is not None:
+                self._agent.set(self._oid(tree.cancel[0]), tree.cancel[1])
+            object_id, value = tree.on if on else tree.off
+            self._agent.set(self._oid(object_id), value)
 
     def close(self) -> None:
         """Datagrams leave nothing open."""
 
     def _oid(self, template: str) -> str:
         return template.format(channel=self._spec.channel)
+
+    @contextmanager
+    def _else_forgotten(self) -> Iterator[None]:
+        try:
+            yield
+        except InstrumentLost:
+            self._known = None
+            raise
 
     def _find(self) -> tuple[SnmpTree, Identity]:
         if self._known is None:

@@ -112,10 +112,14 @@ class Instrument(Section):
     serial: str | None = Field(None, description="field 3 of *IDN?; another instrument is refused")
     user: str | None = Field(None, description="where the instrument wants a logon (HTTP)")
     secret: Secret | None = Field(None, description="its password, or the SNMP community")
+    certificate: Path | None = Field(None, description="of an instrument behind HTTPS that signed its own (PEM)")
     timeout_s: float = Field(2.0, gt=0)
     settle_s: float = Field(0.0, ge=0, description="time that the switched thing needs after the relay moved")
     min_off_s: float = Field(0.0, ge=0)
     rest: Literal["on", "off"] | None = Field("on", description="position to leave it in")
+
+
+_ALWAYS = ("current", "certificate")
 
 
 class Packages(Section):
@@ -123,8 +127,18 @@ class Packages(Section):
 
     current: Path
     previous: Path | None = None
+    other: Path | None = Field(None, description="another driver (INF, service) for the same NIC, a PC maker's say")
+    restarting: Path | None = Field(None, description="a package that Windows restarts for (INF Reboot directive)")
     certificate: Path | None = Field(None, description="test certificate (DER) to trust, if test-signed")
-    broken: Path | None = Field(None, description="a package whose signature must be refused")
+    broken: Path | None = Field(None, description="a package whose signature must be refused: a file was changed")
+    unsigned: Path | None = Field(None, description="a package that nobody signed")
+    expired: Path | None = Field(None, description="signed after its certificate's end, without a time stamp")
+    revoked: Path | None = Field(None, description="a package whose signer tests may distrust for a while")
+
+    def capabilities(self) -> set[str]:
+        """``previous_package`` and so on; ``test_signature`` when Windows has to be told to take it."""
+        named = {name for name in type(self).model_fields if name not in _ALWAYS and getattr(self, name)}
+        return {f"{name}_package" for name in named} | ({"test_signature"} if self.certificate else set())
 
 
 class Tools(Section):
@@ -181,9 +195,10 @@ class Virtual(Section):
     timescale: float = Field(0.02, gt=0, le=1, description="one real second of boot or sleep takes this many")
     windows_build: int = 26100
     sleep: Literal["s3", "s0ix"] = Field("s3", description="S3, or Modern Standby in its place; both have S4")
-    instruments: tuple[Literal["outlet", "slot", "meter", "button", "cable"], ...] = (
+    instruments: tuple[Literal["outlet", "slot", "meter", "button", "cable", "out_of_band"], ...] = (
         "outlet", "slot", "meter", "button", "cable",
     )  # fmt: skip
+    slot_family: Literal["scpi-relay", "quarch"] = Field("scpi-relay", description="what pulls the NIC")
     outlet_family: Literal[
         "keysight-34980a", "apc-rpdu", "apc-rpdu2", "raritan-px", "netio", "shelly-gen2", "dli-pro"
     ] = Field("keysight-34980a", description="what switches the mains: a relay unit, a PDU by SNMP or by HTTP")
@@ -227,7 +242,8 @@ class Testbed(Section):
         """What this bench can be asked, as ``@pytest.mark.requires`` names it."""
         found: set[str] = {instrument.role for instrument in self.instruments.values()}
         if self.virtual is not None:
-            found |= {*self.virtual.instruments, "partner", "wire", "previous_package", "broken_package"}
+            found |= {*self.virtual.instruments, "partner", "wire", "test_signature"}
+            found |= {f"{name}_package" for name in Packages.model_fields if name not in _ALWAYS}
             found |= {*self.virtual.sleep_states, *VIRTUAL_WAKE.capabilities(), "bugcheck"}
         if self.machine is not None:
             found |= {*self.machine.sleep_states, *(("bugcheck",) if self.machine.may_bugcheck else ())}
@@ -236,8 +252,7 @@ class Testbed(Section):
         if self.partner is not None:
             found |= {"partner", "wire"}
         if self.packages is not None:
-            found |= {"previous_package"} if self.packages.previous else set()
-            found |= {"broken_package"} if self.packages.broken else set()
+            found |= self.packages.capabilities()
         return frozenset(found)
 
     def dump(self) -> dict[str, Any]:

@@ -52,17 +52,23 @@ class VirtualMachine(SleepingMachine):
         if not self.mains or not self.bench.faults.button_works(True, seconds=seconds):
             return
         if seconds >= HARD_OFF_S:
-            self._lose_power(long_press=True)
-            if self.power is Power.HIBERNATED:
-                return
-            self._become(Power.OFF)
-        elif self.power is Power.OFF:
-            self._go(self._boot("power"))
-        elif self.power in SLEEPING.values():
-            self._wake(WakeSource(report.WAKE_BUTTON))
+            self.force_off(long_press=True)
+        elif self.power is Power.OFF or self.power in SLEEPING.values():
+            self.power_up()
         elif self.power is Power.ON and not self.hung:
             process = rf"C:\Windows\System32\winlogon.exe ({self.bench.windows.computer_name})"
             self.request_shutdown(restart=False, process=process, reason="No title for this reason could be found")
+
+    def power_up(self) -> None:
+        """Start or wake it, by its button or by a management controller."""
+        if self.power is Power.OFF:
+            self._go(self._boot("power"))
+        elif self.power in SLEEPING.values():
+            self._wake(WakeSource(report.WAKE_BUTTON))
+
+    def force_off(self, *, long_press: bool = False) -> None:
+        """At once, by a button that is held or by a management controller."""
+        self._lose_power(long_press=long_press)
 
     def set_slot(self, present: bool) -> None:
         """Pull the NIC out under power, or put it back."""

@@ -12,7 +12,7 @@ from hil.errors import BenchError
 from hil.instruments import Switch, open_instrument
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.testbed.model import Instrument, Secret
-from hil.virtual.instruments.http_server import HttpPdu
+from hil.virtual.instruments.http_pdu import HttpPdu
 from hil.virtual.instruments.pdu import Pdu
 
 FIRST_CHANNEL = {"netio": "1", "shelly-gen2": "0", "dli-pro": "0", "redfish": "1"}
@@ -98,7 +98,7 @@ def test_wrong_password(pdu, journal, tmp_path):
 def test_late_answer_ends_at_the_deadline(pdu, journal):
     """A PDU that hangs costs its timeout."""
     server = pdu()
-    server.late_s = 3.0
+    server.habits.late_s = 3.0
     started = time.monotonic()
     with pytest.raises(InstrumentLost):
         open_instrument("mains", entry(server, "netio"), journal)

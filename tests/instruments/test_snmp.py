@@ -16,6 +16,7 @@ from hil.instruments.snmp import SnmpAgent, _parse
 from hil.testbed.model import Instrument, Secret
 from hil.virtual.instruments import snmp_agent as virtual
 from hil.virtual.instruments.pdu import Pdu
+from hil.virtual.instruments.server import Mishap
 from hil.wait import wait_until
 
 FAMILIES = {
@@ -89,7 +90,7 @@ def test_lost_datagrams(lab, agent, entry, journal):
     """One lost datagram in each direction of time does not fail a set."""
     server = agent(virtual.APC_RPDU2)
     outlet = open_instrument("mains", entry(server), journal)
-    server.lose = 1
+    server.habits.mishaps.append(Mishap.LOST)
     outlet.off()
     assert lab.ends.done == [("mains", False)]
 
@@ -115,10 +116,10 @@ def test_late_answer(agent, entry, journal):
     """An answer that comes after its deadline is not taken for the next question's."""
     server = agent(virtual.APC_RPDU2)
     outlet = open_instrument("mains", entry(server), journal)
-    server.delay_s = 0.7
+    server.habits.late_s = 0.7
     with pytest.raises(BenchError):
         outlet._contact.read()
-    server.delay_s = 0.0
+    server.habits.late_s = 0.0
     time.sleep(0.2)
     outlet.off()
     assert outlet.state() is Switch.OFF

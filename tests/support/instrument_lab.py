@@ -15,6 +15,7 @@ from hil.virtual.faults import Fault
 from hil.virtual.faults.chain import FaultChain
 from hil.virtual.instruments import Instruments
 from hil.virtual.instruments.server import InstrumentServer
+from hil.virtual.power_state import Power
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class Ends:
         self.done: list[tuple[str, object]] = []
         self.mains_w = 60.0
         self.mains = True
+        self.power = Power.ON
 
     def set_mains(self, on: bool) -> None:
         self.mains = on
@@ -39,6 +41,14 @@ class Ends:
 
     def set_cable(self, connected: bool) -> None:
         self.done.append(("cable", connected))
+
+    def power_up(self) -> None:
+        self.power = Power.ON
+        self.done.append(("power", True))
+
+    def force_off(self) -> None:
+        self.power = Power.OFF
+        self.done.append(("power", False))
 
     def watts(self) -> float:
         return self.mains_w if self.mains else 0.0

@@ -8,15 +8,15 @@ A line of JSON in, a line out: ``{"instrument": "slot", "do": "freeze"}`` is ans
 ``late``        ``seconds`` before each answer from now on
 ``freeze``      nothing is answered; what is sent is kept, and acted upon at ``thaw``
 ``thaw``
-``cut``         end every connection by FIN, or by RST with ``reset``
+``cut``         end every connection by FIN, or by RST with ``reset``; SNMP has none
 ``gone``        stop listening and hang up, until ``back``
 ``back``        listen again on the same port
-``restart``     the instrument itself loses power for a moment: defaults, and the power-on bit
+``restart``     the instrument itself loses power for a moment: defaults, and the power-on bit; relays of a PDU stay
 ``one_client``  refuse a second client while ``on``
-``serial``      answer *IDN? with another ``serial`` number
+``serial``      say another ``serial`` number when asked who it is
 ``ignore``      say yes to sets and do nothing while ``on``
-``weld``        the contacts stay where they are while ``on``; relay units read back as commanded all the same
-``unknown``     a PDU reads a position that is neither on nor off while ``on``
+``weld``        the contacts stay where they are while ``on``, and read back as commanded all the same
+``unknown``     a PDU reads a position that is neither on nor off while ``on`` (by SNMP only)
 ``delay``       a PDU waits ``seconds`` between a command and its relay
 ==============  =====================================================================================
 """
@@ -28,8 +28,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hil.virtual.instruments.device import ScpiDevice
 from hil.virtual.instruments.pdu import Pdu
+from hil.virtual.instruments.quarch_server import Torridon
 from hil.virtual.instruments.relay import RelayUnit
 from hil.virtual.instruments.server import InstrumentServer, Mishap, Server, TcpServer
 
@@ -57,26 +57,6 @@ class ControlPort(TcpServer):
             await writer.drain()
 
     async def _obey(self, server: Server, verb: str, order: Mapping[str, Any]) -> None:
-        match verb:
-            case "gone":
-                await server.close()
-            case "back":
-                await server.start()
-            case "ignore":
-                _switches(server).ignores_sets = bool(order["on"])
-            case "weld":
-                for relay in _switches(server).relays.values():
-                    relay.welded = bool(order["on"])
-            case "unknown":
-                _pdu(server).unknown = bool(order["on"])
-            case "delay":
-                _pdu(server).delay_s = float(order["seconds"])
-            case _ if isinstance(server, InstrumentServer):
-                await self._spoil(server, verb, order)
-            case _:
-                raise TypeError(f"only instruments with SCPI can do that: {verb}")
-
-    async def _spoil(self, server: InstrumentServer[ScpiDevice], verb: str, order: Mapping[str, Any]) -> None:
         habits = server.habits
         match verb:
             case "next":
@@ -87,27 +67,44 @@ class ControlPort(TcpServer):
                 habits.thawed.clear()
             case "thaw":
                 habits.thawed.set()
-            case "cut":
-                await server.drop_clients(reset=bool(order.get("reset", False)))
-            case "restart":
-                await server.restart()
             case "one_client":
                 habits.one_client = bool(order["on"])
+            case "cut":
+                await server.drop_clients(reset=bool(order.get("reset", False)))
+            case "gone":
+                await server.close()
+            case "back":
+                await server.start()
+            case "restart":
+                await server.restart()
             case "serial":
-                server.device.serial = str(order["serial"])
+                server.rename(str(order["serial"]))
+            case _:
+                self._spoil(_switches(server), verb, order)
+
+    def _spoil(self, switches: RelayUnit | Torridon | Pdu, verb: str, order: Mapping[str, Any]) -> None:
+        match verb:
+            case "ignore":
+                switches.ignores_sets = bool(order["on"])
+            case "weld":
+                for relay in switches.relays.values():
+                    relay.welded = bool(order["on"])
+            case "unknown":
+                _pdu(switches).unknown = bool(order["on"])
+            case "delay":
+                _pdu(switches).delay_s = float(order["seconds"])
             case _:
                 raise ValueError(f"no such thing to do: {verb}")
 
 
-def _switches(server: Server) -> RelayUnit | Pdu:
+def _switches(server: Server) -> RelayUnit | Torridon | Pdu:
     found = server.device if isinstance(server, InstrumentServer) else getattr(server, "pdu", None)
-    if not isinstance(found, RelayUnit | Pdu):
+    if not isinstance(found, RelayUnit | Torridon | Pdu):
         raise TypeError("only relays can do that")
     return found
 
 
-def _pdu(server: Server) -> Pdu:
-    found = _switches(server)
-    if not isinstance(found, Pdu):
+def _pdu(switches: RelayUnit | Torridon | Pdu) -> Pdu:
+    if not isinstance(switches, Pdu):
         raise TypeError("only a PDU can do that")
-    return found
+    return switches

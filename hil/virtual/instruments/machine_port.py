@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from hil.virtual.power_state import Power
+
 
 class MachinePort(Protocol):
     """Called on the loop's thread."""
@@ -18,3 +20,16 @@ class MachinePort(Protocol):
     def set_cable(self, connected: bool) -> None: ...
 
     def watts(self) -> float: ...
+
+    @property
+    def mains(self) -> bool:
+        """Whether there is standby power."""
+
+    @property
+    def power(self) -> Power: ...
+
+    def power_up(self) -> None:
+        """Start or wake it, as a short press of its button does when it is not running."""
+
+    def force_off(self) -> None:
+        """At once, whatever Windows does."""

@@ -17,7 +17,7 @@ from hil.virtual.instruments.server import Server
 from hil.virtual.instruments.snmp_agent import APC_RPDU, APC_RPDU2, RARITAN_PX2, SnmpServer, Tree
 from hil.virtual.instruments.vxi11_server import Vxi11Server
 
-_USER = "hil"
+USER = "hil"
 _CONTACTOR_S = 0.015
 
 
@@ -52,18 +52,24 @@ def outlet_unit(
         return _relay_unit(feeds, faults)
     kind = _PDUS[config.outlet_family]
     pdu = Pdu(dict(enumerate(feeds, start=1)), faults, delay_s=config.outlet_delay_s)
-    password, secret = secrets.token_hex(8), state_dir / "outlet-secret"
-    secret.touch(mode=0o600)
-    secret.write_text(password, encoding="ascii")
-    server = SnmpServer(pdu, kind.tree, password) if kind.tree else HttpPdu(pdu, user=_USER, password=password)
+    password, secret = new_secret(state_dir, "outlet")
+    server = SnmpServer(pdu, kind.tree, password) if kind.tree else HttpPdu(pdu, user=USER, password=password)
     entries = [
         Instrument(
             role="outlet", family=kind.family, resource="", channel=str(channel), serial=kind.serial,
-            user=None if kind.tree else _USER, secret=Secret(file=secret), min_off_s=_min_off_s(config.outlet_delay_s),
+            user=None if kind.tree else USER, secret=secret, min_off_s=_min_off_s(config.outlet_delay_s),
         )
         for channel in range(kind.first, kind.first + len(feeds))
     ]  # fmt: skip
     return server, entries
+
+
+def new_secret(state_dir: Path, name: str) -> tuple[str, Secret]:
+    """A password, and where a client finds it."""
+    password, file = secrets.token_hex(8), state_dir / f"{name}-secret"
+    file.touch(mode=0o600)
+    file.write_text(password, encoding="ascii")
+    return password, Secret(file=file)
 
 
 def _relay_unit(feeds: Sequence[Effect], faults: Fault) -> tuple[Server, list[Instrument]]:

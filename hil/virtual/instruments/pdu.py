@@ -12,10 +12,11 @@ from hil.virtual.instruments.relay import Effect, Relay, Wiring
 
 @dataclass
 class Pdu:
-    """``effects`` tells what hangs on which outlet; all are on at first. A position reads as the contact stands.
+    """``effects`` tells what hangs on which outlet; all are on at first.
 
-    A relay moves ``delay_s`` (which such units can be set to) and ``move_s`` after a command. A command to switch later
-    waits inside the unit for ``later_s``, or until it is cancelled.
+    A relay moves ``delay_s`` (which such units can be set to) and ``move_s`` after a command; its position reads as the
+    unit takes it to be, which has no eye on the contact. A command to switch later waits inside the unit for
+    ``later_s``, or until it is cancelled.
     """
 
     effects: Mapping[int, Effect] = field(default_factory=dict)
@@ -24,6 +25,7 @@ class Pdu:
     delay_s: float = 0.0
     later_s: float = 5.0
     outlets: int = 8
+    serial: str = ""
     ignores_sets: bool = False
     """Answers as if it obeyed, and leaves the relay."""
     unknown: bool = False
@@ -36,6 +38,15 @@ class Pdu:
             name = "outlet" if number in self.effects else ""
             wiring = Wiring(name, number, self.effects.get(number, _nothing), on=True, move_s=self.move_s)
             self.relays[number] = Relay(wiring, self.faults, self)
+
+    def is_on(self, outlet: int) -> bool:
+        """As the unit tells it."""
+        return self.relays[outlet].seems
+
+    def restart(self) -> None:
+        """Its controller starts anew: the relays stay, what waited in it is forgotten."""
+        for outlet in tuple(self._waiting):
+            self.cancel(outlet)
 
     def switch(self, outlet: int, on: bool) -> None:
         if not self.ignores_sets:

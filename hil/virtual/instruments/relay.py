@@ -43,6 +43,8 @@ class Relay:
     def __init__(self, wiring: Wiring, faults: Fault, unit: Coil) -> None:
         self._wiring, self._faults, self._unit = wiring, faults, unit
         self.told = self.contact = wiring.on
+        self.seems = wiring.on
+        """Where a unit that cannot see the contact takes it to be: follows ``told`` when the relay has moved."""
         self.cycles = 0
         self.welded = False
 
@@ -65,6 +67,7 @@ class Relay:
             self._wiring.effect(reached)
 
     def _moved(self, on: bool) -> None:
+        self.seems = on
         self.touch(on)
         self._unit.end_operation()
 

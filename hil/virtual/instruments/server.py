@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from abc import ABC, abstractmethod
 from collections import deque
@@ -24,6 +25,8 @@ class Mishap(Enum):
     PASS = "pass"
     """None: this answer goes out as it should."""
     SILENT = "silent"
+    LOST = "lost"
+    """Not even the question arrives (datagrams only; else as silent)."""
     HALF = "half"
     FIN = "fin"
     RST = "rst"
@@ -32,6 +35,19 @@ class Mishap(Enum):
     CR_LF = "crlf"
     FREEZE = "freeze"
     """This answer goes out, and then nothing until the thaw."""
+
+    def of(self, frame: bytes) -> bytes:
+        """What is sent in place of an answer, where something is."""
+        match self:
+            case Mishap.HALF:
+                return frame[: len(frame) // 2]
+            case Mishap.GARBAGE:
+                return b"\xff" + frame
+            case Mishap.TWICE:
+                return frame + frame
+            case Mishap.CR_LF:
+                return frame.replace(b"\n", b"\r\n")
+        return frame
 
 
 @dataclass
@@ -46,9 +62,15 @@ class Habits:
     def __post_init__(self) -> None:
         self.thawed.set()
 
+    def next(self) -> Mishap:
+        """Of the answer that is about to go out."""
+        return self.mishaps.popleft() if self.mishaps else Mishap.PASS
+
 
 class Device(Protocol):
     """What a server serves."""
+
+    serial: str
 
     async def execute(self, message: str) -> str | None:
         """Run one message; its answer, or None when there is none."""
@@ -58,7 +80,9 @@ class Device(Protocol):
 
 
 class Server(Protocol):
-    """An instrument that can be reached once it is started."""
+    """An instrument that can be reached once it is started; what can be spoilt of it while it runs."""
+
+    habits: Habits
 
     @property
     def resource(self) -> str:
@@ -66,7 +90,17 @@ class Server(Protocol):
 
     async def start(self) -> None: ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Stop listening; :meth:`start` listens on the same port again."""
+
+    async def drop_clients(self, *, reset: bool = False) -> None:
+        """End every connection, by FIN or by RST."""
+
+    async def restart(self) -> None:
+        """The instrument loses its own power for a moment."""
+
+    def rename(self, serial: str) -> None:
+        """Another one of its kind stands in its place."""
 
 
 D = TypeVar("D", bound=Device)
@@ -74,6 +108,8 @@ D = TypeVar("D", bound=Device)
 
 class TcpServer(ABC):
     """Connections on an ephemeral loopback port, each served by ``_converse``; none outlives ``close``."""
+
+    _tls: ssl.SSLContext | None = None
 
     def __init__(self) -> None:
         self.port = 0
@@ -86,11 +122,13 @@ class TcpServer(ABC):
         """What a testbed names it by."""
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=LONGEST_MESSAGE_BYTES)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, limit=LONGEST_MESSAGE_BYTES, ssl=self._tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening and hang up; :meth:`start` listens on the same port again."""
+        """Stop listening and hang up."""
         if self._server is not None:
             self._server.close()
         await self.drop_clients()
@@ -127,48 +165,51 @@ class TcpServer(ABC):
         """Serve one connection until it ends."""
 
 
-class InstrumentServer(TcpServer, Generic[D]):
+class SpoiltServer(TcpServer):
+    """Connections on which its habits are felt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.habits = Habits()
+
+    def _full(self) -> bool:
+        return self.habits.one_client and bool(self._clients)
+
+    async def _answer(self, writer: asyncio.StreamWriter, frame: bytes) -> None:
+        """Send an answer, or what the habits make of it; ConnectionAbortedError when the connection is not to go on."""
+        if self.habits.late_s:
+            await async_pause(self.habits.late_s)
+        mishap = self.habits.next()
+        if mishap in (Mishap.FIN, Mishap.RST):
+            _hang_up(writer, reset=mishap is Mishap.RST)
+            raise ConnectionAbortedError
+        if mishap not in (Mishap.SILENT, Mishap.LOST):
+            writer.write(mishap.of(frame))
+            await writer.drain()
+        if mishap is Mishap.FREEZE:
+            self.habits.thawed.clear()
+
+
+class InstrumentServer(SpoiltServer, Generic[D]):
     """One device. What it is sent while frozen it keeps, and acts on when thawed."""
 
     def __init__(self, device: D) -> None:
         super().__init__()
-        self.device, self.habits = device, Habits()
+        self.device = device
 
     async def restart(self) -> None:
-        """The instrument loses its own power for a moment: connections are reset, settings are at their defaults."""
+        """Connections are reset, settings are at their defaults."""
         await self.drop_clients(reset=True)
         self.device.restart()
 
-    def _full(self) -> bool:
-        return self.habits.one_client and bool(self._clients)
+    def rename(self, serial: str) -> None:
+        self.device.serial = serial
 
     async def _execute(self, message: bytes) -> bytes | None:
         await self.habits.thawed.wait()
         text = message.decode("ascii", errors="replace").strip()
         reply = await self.device.execute(text) if text else None
         return None if reply is None else reply.encode("ascii", errors="replace") + b"\n"
-
-    async def _answer(self, writer: asyncio.StreamWriter, frame: bytes) -> None:
-        """Send an answer, or what the habits make of it; ConnectionAbortedError when the connection is not to go on."""
-        if self.habits.late_s:
-            await async_pause(self.habits.late_s)
-        mishap = self.habits.mishaps.popleft() if self.habits.mishaps else Mishap.PASS
-        if mishap in (Mishap.FIN, Mishap.RST):
-            _hang_up(writer, reset=mishap is Mishap.RST)
-            raise ConnectionAbortedError
-        if mishap is Mishap.HALF:
-            frame = frame[: len(frame) // 2]
-        if mishap is Mishap.GARBAGE:
-            frame = b"\xff" + frame
-        if mishap is Mishap.TWICE:
-            frame += frame
-        if mishap is Mishap.CR_LF:
-            frame = frame.replace(b"\n", b"\r\n")
-        if mishap is not Mishap.SILENT:
-            writer.write(frame)
-            await writer.drain()
-        if mishap is Mishap.FREEZE:
-            self.habits.thawed.clear()
 
 
 class SocketServer(InstrumentServer[ScpiDevice]):

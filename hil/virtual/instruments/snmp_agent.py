@@ -6,10 +6,11 @@ It reads and writes BER by itself; the client in :mod:`hil.instruments` uses a l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hil.virtual.instruments.pdu import Pdu
+from hil.virtual.instruments.server import Habits, Mishap
+from hil.wait import async_pause
 
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
 _GET, _RESPONSE, _SET = 0xA0, 0xA2, 0xA3
@@ -56,7 +57,7 @@ def _object_id(text: str) -> bytes:
 
 @dataclass(frozen=True)
 class Tree:
-    """The numbers of one vendor's tree."""
+    """The numbers of one vendor's tree; ``description`` holds the place of the serial number, if it names one."""
 
     description: str
     object_id: str
@@ -69,15 +70,16 @@ class Tree:
     cancel: int | None = None
     later_on: int | None = None
     later_off: int | None = None
+    serial: str = ""
 
 
 APC_RPDU = Tree(
-    "APC Web/SNMP Management Card (MN:AP7921B HR:B2 SN: 5A1901E00001)", "1.3.6.1.4.1.318.1.3.4.5",
-    "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4", "1.3.6.1.4.1.318.1.1.12.3.5.1.1.4", 1, 2, 1, 2, 7, 4, 5,
+    "APC Web/SNMP Management Card (MN:AP7921B HR:B2 SN: {serial})", "1.3.6.1.4.1.318.1.3.4.5",
+    "1.3.6.1.4.1.318.1.1.12.3.3.1.1.4", "1.3.6.1.4.1.318.1.1.12.3.5.1.1.4", 1, 2, 1, 2, 7, 4, 5, "5A1901E00001",
 )  # fmt: skip
 APC_RPDU2 = Tree(
-    "APC Web/SNMP Management Card (MN:AP8932 HR:02 SN: 3F0000A00001)", "1.3.6.1.4.1.318.1.3.4.6",
-    "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", 1, 2, 1, 2, 8, 5, 6,
+    "APC Web/SNMP Management Card (MN:AP8932 HR:02 SN: {serial})", "1.3.6.1.4.1.318.1.3.4.6",
+    "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", "1.3.6.1.4.1.318.1.1.26.9.2.4.1.5", 1, 2, 1, 2, 8, 5, 6, "3F0000A00001",
 )  # fmt: skip
 RARITAN_PX2 = Tree(
     "Raritan PX2", "1.3.6.1.4.1.13742.6",
@@ -89,15 +91,17 @@ SWITCH_PORT = Tree(
 
 
 class SnmpServer(asyncio.DatagramProtocol):
-    """Answers one variable a message. A wrong community gets no answer, as from a real agent."""
+    """Answers one variable a message. A wrong community gets no answer, as from a real agent.
+
+    Of the habits an agent without connections knows silence, half and spoilt answers, lateness and frost.
+    """
 
     def __init__(self, pdu: Pdu, tree: Tree, community: str) -> None:
         self.pdu, self._tree, self._community = pdu, tree, community.encode()
-        self.lose = 0
-        """How many datagrams to lose."""
-        self.delay_s = 0.0
+        self.habits = Habits()
         self.port = 0
         self._transport: asyncio.DatagramTransport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def resource(self) -> str:
@@ -105,25 +109,44 @@ class SnmpServer(asyncio.DatagramProtocol):
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
         self.port = self._transport.get_extra_info("sockname")[1]
 
     async def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+        for task in self._tasks:
+            task.cancel()
+
+    async def drop_clients(self, *, reset: bool = False) -> None:  # noqa: ARG002 - other servers have some
+        raise TypeError("SNMP has no connections")
+
+    async def restart(self) -> None:
+        """What is under way is forgotten."""
+        self.pdu.restart()
+
+    def rename(self, serial: str) -> None:
+        self.pdu.serial = serial
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if self.lose:
-            self.lose -= 1
+        task = asyncio.get_running_loop().create_task(self._serve(data, addr))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, data: bytes, addr: tuple[str, int]) -> None:
+        await self.habits.thawed.wait()
+        mishap = self.habits.next()
+        if mishap is Mishap.LOST:
             return
         try:
             answer = self._answer(data)
         except ValueError:
             return
-        transport = self._transport
-        if answer and transport is not None:
-            send: Callable[[], None] = lambda: transport.sendto(answer, addr)  # noqa: E731
-            asyncio.get_running_loop().call_later(self.delay_s, send)
+        await async_pause(self.habits.late_s)
+        if answer and mishap is not Mishap.SILENT and self._transport is not None:
+            self._transport.sendto(mishap.of(answer), addr)
+        if mishap is Mishap.FREEZE:
+            self.habits.thawed.clear()
 
     def _answer(self, data: bytes) -> bytes | None:
         _, message, _ = _take(data, _SEQUENCE)
@@ -157,13 +180,13 @@ class SnmpServer(asyncio.DatagramProtocol):
         """The encoded value, or None when there is no such object."""
         tree = self._tree
         if object_id == "1.3.6.1.2.1.1.1.0":
-            return _tlv(_OCTETS, tree.description.encode())
+            return _tlv(_OCTETS, tree.description.format(serial=self.pdu.serial or tree.serial).encode())
         if object_id == "1.3.6.1.2.1.1.2.0":
             return _object_id(tree.object_id)
         outlet = self._outlet(object_id, tree.state)
         if outlet is None:
             return None
-        on = self.pdu.relays[outlet].contact
+        on = self.pdu.is_on(outlet)
         return _integer(99 if self.pdu.unknown else tree.reads_on if on else tree.reads_off)
 
     def _set(self, object_id: str, value: int) -> int:

@@ -75,7 +75,7 @@ def test_two_feeds(lab_of, opened, family):
 
 @pytest.mark.parametrize(
     ("family", "verb", "seen"),
-    [("netio", "ignore", "on"), ("apc-rpdu2", "weld", "on"), ("raritan-px", "unknown", "unknown")],
+    [("netio", "ignore", "on"), ("dli-pro", "weld", "on"), ("raritan-px", "unknown", "unknown")],
 )
 def test_faults_of_a_pdu(lab_of, opened, family, verb, seen):
     """What a PDU says it did is read back, and what cannot be read is no success."""
@@ -93,7 +93,6 @@ def test_slow_pdu(lab_of, opened):
     assert order(lab, instrument="outlet", do="delay", seconds=0.1) == {"ok": True}
     opened(lab, "outlet").off()
     wait_until(lambda: not lab.ends.mains, what="the power supply to run out", timeout_s=2)
-    assert "error" in order(lab, instrument="outlet", do="freeze")
 
 
 def test_one_client_at_a_time(lab_of, opened, tmp_path):
