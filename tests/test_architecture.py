@@ -22,6 +22,7 @@ FLOORS = (
     {"results"},
     {"history"},
     {"run"},
+    {"bisect", "storm", "shell"},
     {"cli"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}

@@ -41,7 +41,20 @@ def run_command(arguments: list[str] | None = None) -> int:
 def _app() -> Any:
     import typer
 
-    from hil.cli import bench, check, doctor, faults, instruments, lab, package, precheck, provision, report, run
+    from hil.cli import (
+        bench,
+        bisect,
+        check,
+        doctor,
+        faults,
+        instruments,
+        lab,
+        package,
+        precheck,
+        provision,
+        report,
+        run,
+    )
 
     options: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
     app = typer.Typer(**options, pretty_exceptions_enable=False)
@@ -50,7 +63,7 @@ def _app() -> Any:
     groups: dict[str, tuple[str, tuple[Any, ...]]] = {
         "bench": ("Who holds a bench, whether it is in service, the ways back, emergency off.",
                   (bench.status, bench.release, bench.recover, bench.off)),
-        "lab": ("Virtual benches.", (lab.up,)),
+        "lab": ("Virtual benches.", (lab.up, lab.packages)),
         "package": ("Driver packages on disk, without a Windows machine.", (package.check, package.rules)),
     }  # fmt: skip
     for name, (about, commands) in groups.items():
@@ -61,7 +74,7 @@ def _app() -> Any:
         app.add_typer(group, name=name)
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
-        report.report,
+        report.report, bisect.bisect,
     )  # fmt: skip
     for command in single:
         app.command()(command)

@@ -70,3 +70,19 @@ def _text(bench: Testbed, missing: Any) -> str:
     lines += [f"{one.role:<11} {one.resource} channel {one.channel}" for one in bench.instruments.values()]
     lines += [f"missing     {name}: {cause}" for name, cause in missing.items()]
     return "\n".join([*lines, "", "up until interrupted (Ctrl-C)"])
+
+
+def packages(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="where to write them, a folder for each version")],
+    count: Annotated[int, typer.Option(min=1, help="how many versions: 3.0.0.0, 3.1.0.0 ...")] = 8,
+) -> int:
+    """Write a family of sample packages for the virtual bench, to bisect over, and the certificate to trust.
+
+    A defect from one of them on: --fault MODULE:CLASS@3.4.0.0 when the bench starts.
+    """
+    from hil.errors import ExitCode
+    from hil.virtual.driver.family import build_family
+
+    certificate = build_family(folder, [f"3.{number}.0.0" for number in range(count)])
+    print(f"{folder}: {count} packages, 3.0.0.0 to 3.{count - 1}.0.0; --certificate {certificate}")
+    return int(ExitCode.OK)

@@ -9,6 +9,9 @@ import typer
 from hil.errors import UsageError
 
 DEFAULT_TESTBED = Path("testbeds/virtual.yaml")
+PYTEST = ("-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:hypothesispytest")
+"""For every run: pytest would rewrite the assertions of a plug-in, where ours has none that a test sees, and is loaded
+already; hypothesis takes a quarter of a second to load, and works in a suite without its plug-in too."""
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 """For typer: what it does not know is pytest's."""
 
@@ -22,11 +25,7 @@ def run(context: typer.Context) -> int:
     """
     import pytest
 
-    # pytest would rewrite the assertions of a plug-in; ours has none that a test sees, and it is loaded already
-    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    # hypothesis takes a quarter of a second to load, and works in a suite without its plug-in too
-    light = ["-p", "no:hypothesispytest"]
-    return int(pytest.main([*quiet, *light, *arguments(context.args)]))
+    return int(pytest.main([*PYTEST, *arguments(context.args)]))
 
 
 def arguments(given: list[str]) -> list[str]:

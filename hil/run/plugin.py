@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--fault", action="append", default=[], metavar="MODULE:CLASS", help="defect of the virtual bench; repeatable")
     add("--package", type=Path, metavar="DIR", help="driver package under test, instead of the testbed's")
     add("--previous-package", type=Path, metavar="DIR", help="the release before it, for upgrade and rollback")
+    add("--certificate", type=Path, metavar="FILE", help="of whoever test-signed the package (DER), to be trusted")
     add("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where runs are written")
     add("--run-id", metavar="NAME", help="folder of this run below the reports (default: date and time)")
     add("--no-provision", action="store_true", help="take machine and driver as they are")

@@ -112,7 +112,7 @@ class Running:
 
     def _with_packages(self, testbed: Testbed) -> Testbed:
         """The testbed with the packages of the command line in place of its own."""
-        options = {"current": "--package", "previous": "--previous-package"}
+        options = {"current": "--package", "previous": "--previous-package", "certificate": "--certificate"}
         given = {key: self._config.getoption(option) for key, option in options.items()}
         update = {key: path.resolve() for key, path in given.items() if path is not None}
         if not update:
@@ -121,10 +121,15 @@ class Running:
         return testbed.model_copy(update={"packages": packages})
 
     def provision(self) -> Bench:
-        """Make the machine ready and bind the package under test; what cannot be mended here latches the run."""
+        """Make the machine ready and bind the package under test; what cannot be mended here latches the run.
+
+        Done once: later calls only come back with the bench.
+        """
         from hil.run.provisioning import provision
 
         assert self.bench is not None and self._guard is not None
+        if self._provisioned:
+            return self.bench
         try:
             if not self._config.getoption("--no-provision"):
                 try:

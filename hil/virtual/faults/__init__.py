@@ -29,6 +29,8 @@ class Fault:
     """One defect. Hooks are called on the bench's event loop unless they say otherwise; they must not block."""
 
     caught_by: ClassVar[tuple[str, ...]] = ()
+    since: tuple[int, ...] = ()
+    """The first driver version that has the defect, for the packages of a bisect; empty for all."""
 
     def attach(self, bench: VirtualBench) -> None:
         """Called once when the bench is assembled, before it starts; for faults that act by themselves."""
@@ -237,12 +239,19 @@ class Fault:
         return works
 
 
-_HOOKS = tuple(name for name in vars(Fault) if not name.startswith("_") and name not in {"attach", "caught_by"})
+_NO_HOOKS = {"attach", "caught_by", "since"}
+_HOOKS = tuple(name for name in vars(Fault) if not name.startswith("_") and name not in _NO_HOOKS)
+_NOT_OF_A_DRIVER = ("corrupt_frame", "written_inf")
+"""Hooks that are called where nobody knows which driver is bound."""
 
 
 def load(path: str) -> Fault:
-    """The fault named ``package.module:Class``. Raises UsageError when there is no such class."""
-    module_name, _, class_name = path.partition(":")
+    """The fault named ``package.module:Class``; with ``@2.4.0.0`` only drivers of this version and later have it.
+
+    Raises UsageError when there is no such class, or when it works where no driver's version is known.
+    """
+    name, _, since = path.partition("@")
+    module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -251,4 +260,15 @@ def load(path: str) -> Fault:
         ) from error
     if not (isinstance(found, type) and issubclass(found, Fault)):
         raise UsageError(f"a fault named {path!r}", seen=f"{found!r} is not a subclass of hil.virtual.faults.Fault")
-    return found()
+    fault = found()
+    fault.since = _version(since, path) if since else ()
+    if since and any(getattr(found, hook) is not getattr(Fault, hook) for hook in _NOT_OF_A_DRIVER):
+        raise UsageError(f"{class_name} for all drivers", seen=f"@{since}", next_step="leave out the version")
+    return fault
+
+
+def _version(text: str, path: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split("."))
+    except ValueError:
+        raise UsageError("a driver version after @, as 2.4.0.0", seen=text, where=path) from None

@@ -17,10 +17,12 @@ class FaultChain(Fault):
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.faults = tuple(faults)
+        self._bench: VirtualBench | None = None
         for hook in _HOOKS:
             setattr(self, hook, partial(self._fold, hook))
 
     def attach(self, bench: VirtualBench) -> None:
+        self._bench = bench
         for fault in self.faults:
             fault.attach(bench)
 
@@ -30,5 +32,13 @@ class FaultChain(Fault):
 
     def _fold(self, hook: str, value: Any, /, **context: Any) -> Any:
         for fault in self.faults:
+            if fault.since and self._version() < fault.since:
+                continue
             value = getattr(fault, hook)(value, **context)
         return value
+
+    def _version(self) -> tuple[int, ...]:
+        """Of the driver that is bound to the adapter under test; empty without one."""
+        adapter = self._bench.windows.devices.under_test() if self._bench else None
+        driver = adapter.node.driver if adapter else None
+        return tuple(int(part) for part in driver.version.split(".")) if driver else ()

@@ -1,0 +1,1 @@
+"""Which of many driver packages is the first that fails a test, also when it fails only now and then."""
