@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -67,6 +67,10 @@ class ResultWriter:
 
     def run(self, info: RunInfo) -> None:
         self._write({"kind": "run", **asdict(info)})
+
+    def plan(self, expected_s: Mapping[str, float | None]) -> None:
+        """The tests that are to run, and how long each mostly takes: for those who watch."""
+        self._write({"kind": "plan", "expected_s": expected_s})
 
     def test(self, result: TestResult) -> None:
         self._write(result.as_line())

@@ -42,3 +42,11 @@ def limits(one: Measurement) -> str:
 def many(count: int, what: str) -> str:
     """``1 test``, ``2 tests``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def rough(value: float) -> str:
+    """Seconds for somebody who waits: ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = max(0, round(value))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"

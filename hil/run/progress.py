@@ -13,9 +13,9 @@ from typing import IO, Protocol
 
 import pytest
 
-from hil.clock import now_s
+from hil.clock import utc_now
 from hil.errors import ExitCode
-from hil.journal import Record
+from hil.results.live import Live
 from hil.results.model import TestResult
 from hil.run.recorder import VERDICT
 from hil.run.verdict import Verdict
@@ -37,33 +37,6 @@ _WORDS = {
 }
 
 
-class Activity:
-    """What goes on now, read from the journal on any thread."""
-
-    def __init__(self, bench: str) -> None:
-        self._bench = bench
-        self._open: dict[int, Record] = {}
-        self._since_s = now_s()
-
-    def __call__(self, record: Record) -> None:
-        if record["phase"] == "start":
-            self._open[record["id"]] = record
-            self._since_s = now_s() if record["kind"] == "test" else self._since_s
-        elif record["phase"] == "end":
-            self._open.pop(record["id"], None)
-
-    def __str__(self) -> str:
-        """Bench, test, seconds, and the innermost thing that is not over yet."""
-        records = tuple(self._open.values())
-        test = next((str(record["what"]) for record in records if record["kind"] == "test"), "")
-        parts = [self._bench, test, f"{now_s() - self._since_s:.0f} s" if test else ""]
-        inner = records[-1] if records and records[-1]["kind"] != "test" else None
-        if inner is not None:
-            limit = f" (at most {inner['timeout_s']:g} s)" if inner.get("timeout_s") else ""
-            parts.append(f"{'waits for' if inner['kind'] == 'wait' else inner['kind']} {inner['what']}{limit}")
-        return "  ".join(part for part in parts if part)
-
-
 class Ticker(Protocol):
     """Shows a changing text between start and stop, without leaving it behind."""
 
@@ -72,27 +45,30 @@ class Ticker(Protocol):
 
 
 class LiveTicker:
-    """One line at the bottom of a terminal, redrawn."""
+    """A few lines at the bottom of a terminal, redrawn; each is cut where the window ends."""
 
-    def __init__(self, stream: IO[str], text: Callable[[], str]) -> None:
+    def __init__(self, stream: IO[str], lines: Callable[[], list[str]]) -> None:
         from rich.console import Console
-        from rich.live import Live
+        from rich.live import Live as Redrawn
         from rich.text import Text
 
-        def line() -> Text:
-            return Text(text(), style="cyan", no_wrap=True, overflow="ellipsis")
+        def drawn() -> Text:
+            self._fit()
+            return Text("\n".join(lines()), style="cyan", no_wrap=True, overflow="ellipsis")
 
         self._stream = stream
-        self._live = Live(
-            get_renderable=line, console=Console(file=stream), transient=True, refresh_per_second=REDRAWS_PER_S,
+        self._live = Redrawn(
+            get_renderable=drawn, console=Console(file=stream), transient=True, refresh_per_second=REDRAWS_PER_S,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
 
-    def start(self) -> None:
+    def _fit(self) -> None:
         # rich would ask the standard streams, which are files while output is captured
         columns = os.get_terminal_size(self._stream.fileno()).columns
         if columns:
             self._live.console.width = columns
+
+    def start(self) -> None:
         self._live.start()
 
     def stop(self) -> None:
@@ -102,8 +78,8 @@ class LiveTicker:
 class PlainTicker:
     """A line every half minute, for logs."""
 
-    def __init__(self, stream: IO[str], text: Callable[[], str]) -> None:
-        self._stream, self._text = stream, text
+    def __init__(self, stream: IO[str], lines: Callable[[], list[str]]) -> None:
+        self._stream, self._lines = stream, lines
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -119,7 +95,7 @@ class PlainTicker:
 
     def _run(self) -> None:
         while not self._stopped.wait(PLAIN_INTERVAL_S):
-            self._stream.write(f"      ... {self._text()}\n")
+            self._stream.write(f"      ... {'  '.join(line.strip() for line in self._lines())}\n")
             self._stream.flush()
 
 
@@ -128,8 +104,8 @@ class Progress:
 
     def __init__(self, config: pytest.Config, bench: str) -> None:
         self._config = config
-        self.activity = Activity(bench)
-        self._done = self._total = 0
+        self.live = Live(bench)
+        self._total = 0
         self._ticker = self._make_ticker()
         self._ticking = False
         self.report: Path | None = None
@@ -145,7 +121,7 @@ class Progress:
             return None
         self._config.add_cleanup(stream.close)
         kind = LiveTicker if stream.isatty() else PlainTicker
-        return kind(stream, lambda: f"{self._done}/{self._total}  {self.activity}")
+        return kind(stream, lambda: self.live.lines(utc_now(), self._total))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -180,14 +156,14 @@ class Progress:
     def ended(self, result: TestResult, masked: Callable[[str], str]) -> None:
         """Write the line of a test; what went wrong passes through ``masked``."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        self._done += 1
+        self.live.ended(result)
         if reporter is None:
             return
         word, markup = _WORDS[Verdict(result.verdict)]
         width = len(str(self._total))
         with self._quiet():
             reporter.ensure_newline()
-            reporter.write(f"{self._done:>{width}}/{self._total} ")
+            reporter.write(f"{self.live.done:>{width}}/{self._total} ")
             reporter.write(f"{word:<5}", **markup)
             reporter.write(f" {result.duration_s:7.1f} s  {result.test}\n")
             for trouble in result.troubles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,8 @@ from hil.bench import Bench
 from hil.clock import utc_now
 from hil.errors import BenchError, HilError
 from hil.journal import Journal
+from hil.results.expected import expected_durations
+from hil.results.heartbeat import beating
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
 from hil.run.crashes import CrashBook
@@ -22,7 +24,8 @@ from hil.run.guard import Guard, Seen
 from hil.run.interrupts import Interrupts
 from hil.run.recorder import Current, Recorder
 from hil.run.recover import recover_or_quarantine
-from hil.run.requirements import needs_bench
+from hil.run.repetition import base_id
+from hil.run.requirements import SKIP, needs_bench
 from hil.run.under_verifier import UnderVerifier
 from hil.run.undo import Undo
 from hil.run.verdict import Verdict, judge
@@ -50,6 +53,7 @@ class Running:
         self.journal = Journal(self.folder.path / "journal.jsonl")
         self._open.callback(self.journal.close)
         self.journal.event("run", self.folder.run, seed=seed, testbed=testbed.name, hil=version("hil"))
+        self._open.enter_context(beating(self.folder.path / "journal.jsonl"))
         self.info = RunInfo(
             run=self.folder.run,
             started=utc_now().isoformat(),
@@ -80,6 +84,13 @@ class Running:
         self.writer.run(self.info)
 
     # the bench
+    def expect(self, items: Sequence[pytest.Item]) -> Mapping[str, float | None]:
+        """Note what each test mostly takes, for those who watch; None for one that never ran on this testbed."""
+        known = expected_durations(self.folder.path, self.info.testbed, self.info.started)
+        expected = {item.nodeid: 0.0 if SKIP in item.stash else known.get(base_id(item.nodeid)) for item in items}
+        self.writer.plan(expected)
+        return expected
+
 
     def start_bench(self) -> Mapping[str, str]:
         """Start the bench if it is a virtual one, and lease it. Returns why single capabilities are absent.

@@ -163,8 +163,9 @@ class Session:
 
         running = self.running = Running(self.config, self.testbed, self.seed, self.interrupts)
         self._open.callback(running.close)
-        running.journal.listen(self._progress.activity)
+        running.journal.listen(self._progress.live.record)
         running.plan(len(items), self._deselected)
+        self._progress.live.plan(running.expect(items))
         if any(requirements.needs_bench(item) for item in items):
             missing = running.start_bench()
             for item in items:
