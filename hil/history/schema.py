@@ -38,7 +38,7 @@ class Utc(sa.TypeDecorator[datetime]):
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
+    return sa.Column(name, sa.Text, nullable=False)
 
 
 benches = sa.Table(
@@ -92,6 +92,8 @@ results = sa.Table(
     # device, bench, usage or internal, of the first trouble
     _text("family"), _text("cause"), _text("first_error"), _text("bucket"), _text("verifier"),
     sa.Index(None, "test_id", "run_id", "verdict", "duration_s"),
+    # few results have a family: those that went wrong
+    sa.Index(None, "family", "run_id", sqlite_where=sa.text("family != ''"), postgresql_where=sa.text("family != ''")),
     sqlite_with_rowid=False,
 )  # fmt: skip
 """``cause`` is equal for the same cause (:func:`hil.results.causes.cause_key`); of a skip it is the reason."""

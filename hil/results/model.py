@@ -131,6 +131,8 @@ class RunInfo:
     started: str
     hil: str
     testbed: str
+    controller: str = ""
+    """The computer that ran it."""
     description: str = ""
     arguments: list[str] = field(default_factory=list)
     collected: int = 0

@@ -13,7 +13,7 @@ MOST_BYTES = 4_000_000
 """Of one test's records in its page; of a longer one the beginning and the end, where it mostly fails."""
 # a quote inside of a value would be escaped, so these stand only where the journal's own fields are
 _TEST_START, _TEST_END = b'"phase": "start", "kind": "test"', b'"phase": "end", "kind": "test"'
-_EVENT = b'"kind": "event"'
+_EVENT, _SEEN = b'"kind": "event"', b'"kind": "observation"'
 
 
 class Recorded:
@@ -51,6 +51,17 @@ class Recorded:
             text = self._data[start:end]
         own = [line for line in text.split(b"\n")[:-1] if _EVENT not in line]
         return own + self._events.get(test, [])
+
+    @property
+    def begun(self) -> int:
+        """How many tests began; one more than there are results where the run was killed in the last one."""
+        return len(self._starts)
+
+    def last(self) -> list[dict[str, Any]]:
+        """The start of the test that began last, then all that was observed in it."""
+        start = self._line_start(max(self._data.rfind(_TEST_START), 0))
+        first, *rest = self._data[start : self._whole()].split(b"\n")[:-1]
+        return [json.loads(line) for line in (first, *(line for line in rest if _SEEN in line))]
 
     def _read_tests(self) -> None:
         for start, line in self._found(_TEST_START):
