@@ -23,7 +23,7 @@ NOISES: dict[str, Callable[[random.Random], float]] = {
     "few values": lambda seed: float(seed.randint(0, 2)),
     "mostly the same": lambda seed: float(seed.random() < 0.1),
 }
-SERIES = 400
+SERIES = 300
 
 figures = st.lists(st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3)), min_size=1, max_size=60)
 
@@ -36,7 +36,7 @@ def shifted(seed: random.Random, before: int, after: int, deviations: float) -> 
     return [seed.gauss(940, 5) for _ in range(before)] + [seed.gauss(940 - 5 * deviations, 5) for _ in range(after)]
 
 
-@pytest.mark.parametrize("runs", [LEAST_RUNS, 16, 20, 60, 150])
+@pytest.mark.parametrize("runs", [LEAST_RUNS, 16, 20, 60, 100])
 def test_noise_raises_no_alarm(runs: int) -> None:
     """At most 1 series in 100 has a step where nothing moved, whatever the noise: alarms without cause get ignored."""
     alarms = {name: 0 for name in NOISES}
@@ -45,7 +45,7 @@ def test_noise_raises_no_alarm(runs: int) -> None:
         alarms[name] = sum(bool(steps([noise(seed) for _ in range(runs)])) for _ in range(SERIES))
     assert sum(alarms.values()) <= SERIES * len(NOISES) / 100
     # of one kind so many by chance alone, if each alarms 1 time in 100
-    assert max(alarms.values()) <= 10, alarms
+    assert max(alarms.values()) <= 9, alarms
 
 
 @pytest.mark.parametrize("before", [20, 60, 200])
