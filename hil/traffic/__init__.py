@@ -2,13 +2,15 @@
 
 from hil.traffic.iperf3 import Direction, TcpResult, UdpResult
 from hil.traffic.partner import LocalPartner, Partner, SshPartner, open_partner
-from hil.traffic.port import Capture, CapturedFrame, PortCounters
+from hil.traffic.port import Capture, CapturedFrame, Kept, KeptFrame, PortCounters
 from hil.traffic.traffic import TcpLoad, Traffic
 
 __all__ = [
     "Capture",
     "CapturedFrame",
     "Direction",
+    "Kept",
+    "KeptFrame",
     "LocalPartner",
     "Partner",
     "PortCounters",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from hil.clock import Deadline
 from hil.errors import BenchError
 from hil.testbed import model
-from hil.traffic.port import ETH_P_ALL, Capture, Port, PortCounters, agent_source
+from hil.traffic.port import ETH_P_ALL, Capture, Kept, Port, PortCounters, agent_source
 from hil.traffic.program import Finished, LocalProgram, Program, SshProgram
 from hil.wait import pause
 
@@ -60,6 +60,13 @@ class Partner(Protocol):
         ...
 
     def counters(self) -> PortCounters: ...
+
+    def start_ring(self, most_bytes: int) -> None:
+        """Keep the beginnings of the newest frames, but for bulk data, until ``close``."""
+
+    def kept(self, seconds: float) -> Kept:
+        """What the ring kept of the last seconds."""
+        ...
 
     def start(self, argv: Sequence[str]) -> Program:
         """Start a program there; whoever starts it closes it."""
@@ -132,6 +139,12 @@ class _PortPartner:
 
     def counters(self) -> PortCounters:
         return self._port.counters()
+
+    def start_ring(self, most_bytes: int) -> None:
+        self._port.start_ring(most_bytes)
+
+    def kept(self, seconds: float) -> Kept:
+        return self._port.kept(seconds)
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 60.0) -> Finished:
         program = self.start(argv)

@@ -13,11 +13,12 @@ from typing import Any
 
 from hil.clock import Deadline
 from hil.errors import BenchError
+from hil.traffic.filter import program
 from hil.traffic.program import Program
 
 ETH_P_ALL = 3
 _ANSWER_TIMEOUT_S = 20.0
-_RECORD = struct.Struct("!QBI")
+_RECORD, _KEPT = struct.Struct("!QBI"), struct.Struct("!QBII")
 _OUTGOING, _UNFINISHED = 1, 2
 
 
@@ -56,6 +57,27 @@ class CapturedFrame:
     outgoing: bool
     checksum_pending: bool
     """The partner's own frame, taken before its checksum was filled: no verdict on the checksum is possible."""
+
+
+@dataclass(frozen=True)
+class KeptFrame:
+    """The beginning of a frame that crossed the port, either way; ``size_bytes`` is what the whole frame had."""
+
+    data: bytes
+    size_bytes: int
+    time_ns: int
+    """By the partner's wall clock."""
+    outgoing: bool
+    age_s: float
+    """When it was asked for."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a ring held; ``lost`` counts frames that it missed since it was started."""
+
+    frames: tuple[KeptFrame, ...]
+    lost: int
 
 
 class Capture:
@@ -122,6 +144,21 @@ class Port:
             yield capture
         finally:
             capture.end()
+
+    def start_ring(self, most_bytes: int) -> None:
+        """Keep the newest frames from now on, but for bulk data (:mod:`hil.traffic.filter`)."""
+        self.ask("ring", filter=program(), most_bytes=most_bytes)
+
+    def kept(self, seconds: float) -> Kept:
+        """What the ring kept of the last seconds."""
+        answer, data = self.ask("kept", seconds=seconds)
+        frames, at = list[KeptFrame](), 0
+        while at < len(data):
+            time_ns, flags, size_bytes, held = _KEPT.unpack_from(data, at)
+            at += _KEPT.size + held
+            age_s = (answer["now_ns"] - time_ns) / 1e9
+            frames.append(KeptFrame(data[at - held : at], size_bytes, time_ns, bool(flags & _OUTGOING), age_s))
+        return Kept(tuple(frames), answer["lost"])
 
     def counters(self) -> PortCounters:
         answer, _ = self.ask("counters")
