@@ -30,34 +30,36 @@ def write_html(report: Report) -> Path:
     """Write index.html, tests/ and assets/ into the folder of the run; comes back with the index."""
     _write_assets(report.folder / "assets")
     _write_list(report)
-    environment = _environment()
-    _write_tests(report, environment.get_template("test.html.j2"))
-    page = environment.get_template("index.html.j2").render(
-        report=report, sides=SIDES, style=_asset("report.css"), scripts=[_asset("paged.js"), _asset("index.js")]
+    templates = environment()
+    _write_tests(report, templates.get_template("test.html.j2"))
+    page = templates.get_template("index.html.j2").render(
+        report=report, sides=SIDES, style=asset("report.css"), scripts=[asset("paged.js"), asset("index.js")]
     )
     path = report.folder / "index.html"
     path.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 
-def _environment() -> Environment:
+def environment(package: str = "hil.results") -> Environment:
+    """The templates of a package, and words to write figures with."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
-        loader=PackageLoader("hil.results"),
+    made = Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "seconds": words.seconds, "utc": words.utc, "size": words.size, "number": words.number, "limits": words.limits,
         "many": words.many, "headline": headline,
     }  # fmt: skip
-    return environment
+    return made
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of one of the files in ``assets``."""
     return (_ASSETS / name).read_text(encoding="utf-8")
 
 
