@@ -184,7 +184,9 @@ def trend(
 
 
 def figures(connection: Connection, scope: Scope) -> list[Figure]:
-    """All measurements of all tests in the runs that are meant, one figure for each run: the median of several."""
+    """All measurements of all tests in the runs that are meant, one figure for each run: the median of several;
+    oldest first.
+    """
     query = (
         select(
             tests.c.name, quantities.c.name, quantities.c.unit, _BENCH, runs.c.id, measurements.c.value,
@@ -195,6 +197,7 @@ def figures(connection: Connection, scope: Scope) -> list[Figure]:
         .join(tests, measurements.c.test_id == tests.c.id)
         .join(quantities)
         .where(*_meant(scope))
+        .order_by(runs.c.started)
     )  # fmt: skip
     values: dict[tuple[str, str, str, str, int], list[float]] = defaultdict(list)
     limits: dict[tuple[str, str, str, str, int], tuple[float | None, float | None]] = {}
