@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -139,7 +140,8 @@ class Live:
         missing = "missing" in record
         for name in {"wire": FIGURES[:2], "watts": FIGURES[2:]}.get(record["what"], ()):
             if missing or name in record:
-                self.samples[name].append((at, record.get(name)))
+                value = record.get(name)
+                self.samples[name].append((at, value if value is not None and math.isfinite(value) else None))
         self.states |= {name: record[name] for name in STATES if name in record}
 
 
