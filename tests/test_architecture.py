@@ -23,6 +23,7 @@ FLOORS = (
     {"history"},
     {"run"},
     {"bisect", "storm", "shell"},
+    {"watch"},
     {"cli"},
 )
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}

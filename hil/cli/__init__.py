@@ -54,6 +54,7 @@ def _app() -> Any:
         provision,
         report,
         run,
+        watch,
     )
 
     options: dict[str, Any] = {"no_args_is_help": True, "add_completion": False, "rich_markup_mode": None}
@@ -74,7 +75,7 @@ def _app() -> Any:
         app.add_typer(group, name=name)
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
-        report.report, bisect.bisect,
+        report.report, watch.watch, bisect.bisect,
     )  # fmt: skip
     for command in single:
         app.command()(command)
