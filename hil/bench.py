@@ -16,7 +16,7 @@ from hil.wait import wait_until
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from hil.instruments import Button, Cable, Meter, Outlet, Slot
+    from hil.instruments import Button, Cable, Meter, Outlet, OutOfBand, Slot
     from hil.instruments.roles import Observe
     from hil.instruments.session import Sessions
     from hil.traffic import Partner, Traffic
@@ -40,7 +40,7 @@ class Bench:
     """Assembled from an ordinary testbed; close() ends what was opened, newest first.
 
     ``permit`` is asked before each operation that changes something, and raises when the bench is another one's now.
-    Where ``witnessed``, meter and partner tell whether what an instrument switched off went off.
+    Where ``witnessed``, meter and partner tell whether an instrument did what it says.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Bench:
         return Sessions()
 
     def _observer(self, role: str) -> Observe:
-        """Who beside the instrument sees that something went off."""
+        """Who beside the instrument sees that something went off, or came on."""
         from hil.instruments import witnesses
         from hil.instruments.roles import unobserved
 
@@ -149,7 +149,10 @@ class Bench:
         if role in ("slot", "cable") and self.testbed.partner is not None and self.testbed.partner.direct:
             return witnesses.loss_of_link(lambda: self.partner)
         if role == "outlet" and self.has("meter"):
-            return witnesses.loss_of_power(lambda: self.meter)
+            return witnesses.power(lambda: self.meter)
+        limit_w = self.testbed.machine.asleep_below_w if self.testbed.machine else None
+        if role == "out_of_band" and self.has("meter") and limit_w is not None:
+            return witnesses.running(lambda: self.meter, limit_w)
         return unobserved
 
     @property
@@ -182,6 +185,11 @@ class Bench:
     def button(self) -> Button:
         button: Button = self.instrument("button")
         return button
+
+    @property
+    def out_of_band(self) -> OutOfBand:
+        out_of_band: OutOfBand = self.instrument("out_of_band")
+        return out_of_band
 
     @property
     def cable(self) -> Cable:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from hil.instruments import AT_ONCE, BOUNCE, HAND
 from hil.traffic.frames import magic_packet
+from hil.wait import pause
 
 pytestmark = [pytest.mark.requires("slot", "partner")]
 
 BOUNCES = 5
+GLITCH_S = 0.002
+NOTICED_S = 1.0
+"""By then Windows has begun with what a glitch leads to, if it leads to anything."""
 
 
 @pytest.mark.requires("meter", "button")
@@ -80,3 +85,42 @@ def test_bouncing_contacts(direction, configured, adapter, slot, traffic, undo, 
     assert adapter.problem() == 0
     assert adapter.settings() == configured
     full_rate(f"after bouncing contacts under {direction} load")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        pytest.param(AT_ONCE, id="at once"),
+        pytest.param(BOUNCE, id="bouncing"),
+        pytest.param(HAND, id="by hand", marks=pytest.mark.requires("timed_slot")),
+    ],
+)
+def test_pull_profile(profile, configured, adapter, slot, traffic, undo, full_rate):
+    """However the pins part and meet, under load in both directions, the NIC goes and comes back as it was.
+
+    A dock is pulled at an angle, a cable's contacts bounce for a tenth of a second, a supply ends all at once.
+    """
+    undo(slot.plug)
+    with traffic.tcp(streams=2, direction="both"):
+        slot.pull(profile=profile)
+        adapter.wait_absent()
+    slot.plug(profile=profile)
+    adapter.wait_up()
+    assert adapter.problem() == 0
+    assert adapter.settings() == configured
+    full_rate(f"after a removal, {profile.name}")
+
+
+def test_glitch(configured, adapter, slot, traffic, undo, full_rate):
+    """A contact that opens for two milliseconds under load leaves a NIC that works, removed in between or not.
+
+    A worn connector does this whenever the desk is bumped into.
+    """
+    undo(slot.plug)
+    with traffic.tcp(streams=2, direction="both"):
+        slot.glitch(GLITCH_S)
+        pause(NOTICED_S, why="a removal by the glitch to be noticed")
+    adapter.wait_up()
+    assert adapter.problem() == 0
+    assert adapter.settings() == configured
+    full_rate("after a glitch")

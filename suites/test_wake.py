@@ -9,6 +9,7 @@ from hil.traffic.frames import BROADCAST, ETHERTYPE_EXPERIMENTAL, ethernet, magi
 pytestmark = [pytest.mark.requires("meter", "wire")]
 
 FAST_ETHERNET = "4"  # *SpeedDuplex: 100 Mbit/s full duplex
+STANDBY_MAGIC = "*ModernStandbyWoLMagicPacket"
 PASSWORD = "02-A1-B2-C3-D4-E5"
 
 
@@ -70,6 +71,22 @@ def test_disarmed_stays_asleep(light, wakeful, adapter, partner, asleep, undo, l
     undo(adapter.set_power_management, {"WakeOnMagicPacket": True})
     adapter.wait_up()
     sleep = asleep(light, wake_after_s=limits.wake_timer_s)
+    partner.send([magic_packet(adapter.mac)])
+    wake = sleep.ended()
+    assert wake.by_timer, f"woken by {wake.source}: {wake.source_text}"
+
+
+@pytest.mark.requires("S0ix")
+def test_standby_without_its_keyword(configured, adapter, partner, asleep, undo, limits):
+    """Modern Standby is not ended by a magic packet unless the keyword of its own says so, whatever S3 would do.
+
+    It is off by default: a laptop in its bag must not be woken by whoever scans the network.
+    """
+    if configured.get(STANDBY_MAGIC) == "1":
+        adapter.set(STANDBY_MAGIC, "0")
+        undo(adapter.set, STANDBY_MAGIC, "1")
+        adapter.wait_up()
+    sleep = asleep("S0ix", wake_after_s=limits.wake_timer_s)
     partner.send([magic_packet(adapter.mac)])
     wake = sleep.ended()
     assert wake.by_timer, f"woken by {wake.source}: {wake.source_text}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -32,6 +31,8 @@ class Known:
     caught_by: tuple[str, ...]
     repeated: str = ""
     """The test to repeat, for a defect that shows only by chance."""
+    testbed: str = ""
+    """The bench that can have it, where the matrix' own cannot."""
 
     @property
     def name(self) -> str:
@@ -48,6 +49,7 @@ class Row:
     caught_by: tuple[str, ...]
     exit_code: int
     repeated: str = ""
+    testbed: str = ""
     red: dict[str, list[str]] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
     """Tests by suite that were not skipped."""
@@ -56,10 +58,13 @@ class Row:
     @property
     def good(self) -> bool:
         """A golden bench is all green and asks something in each suite; a fault turns each of its suites red."""
-        if self.fault == GOLDEN:
+        if self.is_golden:
             return self.exit_code == ExitCode.OK and bool(self.asked) and all(self.asked.values())
         return bool(self.caught_by) and all(self.red.get(suite) for suite in self.caught_by)
 
+    @property
+    def is_golden(self) -> bool:
+        return self.fault.startswith(GOLDEN)
 
     def beyond(self, golden: Row) -> Row:
         """Without the tests that are red on a golden bench too: those prove nothing."""
@@ -81,7 +86,8 @@ def faults(
     found = [one for one in known() if only.lower() in one.name.lower()]
     if not matrix:
         for one in found:
-            print(f"{one.path}\n    {one.bug}\n    caught by: {', '.join(one.caught_by)}")
+            where = f" on {one.testbed}" if one.testbed else ""
+            print(f"{one.path}\n    {one.bug}\n    caught by: {', '.join(one.caught_by)}{where}")
         return int(ExitCode.OK)
     return _matrix(found, _suites(suites), full=full, testbed=testbed, reports=reports, jobs=jobs)
 
@@ -101,7 +107,8 @@ def known() -> list[Known]:
             own = inspect.isclass(fault) and fault.__module__ == info.name and issubclass(fault, package.Fault)
             if own and fault.caught_by:
                 bug = (inspect.getdoc(fault) or "").partition("\n")[0]
-                found.append(Known(f"{info.name}:{name}", bug, fault.caught_by, getattr(fault, "repeated", "")))
+                repeated = getattr(fault, "repeated", "")
+                found.append(Known(f"{info.name}:{name}", bug, fault.caught_by, repeated, fault.testbed))
     return found
 
 
@@ -126,15 +133,21 @@ def _matrix(
 
     def with_fault(one: Known) -> Row:
         if one.repeated:
-            return runner.run(one, [next(iter(suites.values())).parent / one.repeated], "--until-fail")
-        return runner.run(one, list(suites.values()) if full else [suites[suite] for suite in one.caught_by])
+            row = runner.run(one, [next(iter(suites.values())).parent / one.repeated], "--until-fail")
+        else:
+            row = runner.run(one, list(suites.values()) if full else [suites[suite] for suite in one.caught_by])
+        return row.beyond(golden[one.testbed])
 
-    rows: list[Row] = []
+    def every() -> Iterator[Row]:
+        # golden ones alone, since their rates are judged; what shares the processors could make them red
+        for one, asked in _golden(found, suites, full=full):
+            golden[one.testbed] = runner.run(one, asked)
+            yield golden[one.testbed]
+        yield from pool.map(with_fault, found)
+
+    rows, golden = list[Row](), dict[str, Row]()
     with Interrupts().installed(), ThreadPoolExecutor(jobs) as pool, runner:
-        # alone, since its rates are judged; what shares the processors with it could make it red
-        golden = runner.run(Known(f":{GOLDEN}", "a bench without a defect", ()), list(suites.values()))
-        faulty = (row.beyond(golden) for row in pool.map(with_fault, found))
-        for row in itertools.chain([golden], faulty):
+        for row in every():
             rows.append(row)
             print(_line(row), flush=True)
             table = [{**asdict(row), "good": row.good} for row in rows]
@@ -142,6 +155,15 @@ def _matrix(
     bad = [row for row in rows if not row.good]
     print(f"\n{len(rows) - len(bad)} of {len(rows)} as they must be; {folder / 'matrix.json'}")
     return int(ExitCode.DEVICE if bad else ExitCode.OK)
+
+
+def _golden(found: Sequence[Known], suites: dict[str, Path], *, full: bool) -> Iterator[tuple[Known, list[Path]]]:
+    """Benches without a defect: the matrix' own, and each other one with the suites that its faults concern."""
+    yield Known(f":{GOLDEN}", "a bench without a defect", ()), list(suites.values())
+    for testbed in sorted({one.testbed for one in found if one.testbed}):
+        named = {suite for one in found if one.testbed == testbed for suite in one.caught_by}
+        asked = [path for suite, path in suites.items() if full or suite in named]
+        yield Known(f":{GOLDEN}-{testbed}", "a bench without a defect", (), testbed=testbed), asked
 
 
 class _Runner:
@@ -162,8 +184,9 @@ class _Runner:
 
     def run(self, one: Known, suites: Sequence[Path], *repetition: str) -> Row:
         """One run in a process of its own, read back from its results."""
-        options = [f"--testbed={self._testbed}", f"--reports={self._folder}", f"--run-id={one.name}"]
-        fault = [f"--fault={one.path}"] if one.name != GOLDEN else []
+        testbed = self._testbed.with_stem(one.testbed) if one.testbed else self._testbed
+        options = [f"--testbed={testbed}", f"--reports={self._folder}", f"--run-id={one.name}"]
+        fault = [f"--fault={one.path}"] if one.caught_by else []
         command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *repetition, *map(str, suites)]
         log = self._folder / f"{one.name}.log"
         with (
@@ -173,7 +196,8 @@ class _Runner:
             self._processes.add(process)
             code = process.wait()
             self._processes.discard(process)
-        row = Row(one.name, one.path, one.bug, one.caught_by, code, one.repeated, report=f"{one.name}/index.html")
+        report = f"{one.name}/index.html"
+        row = Row(one.name, one.path, one.bug, one.caught_by, code, one.repeated, one.testbed, report=report)
         for test in _results(self._folder / one.name):
             suite = Path(test.test.partition("::")[0]).stem.removeprefix("test_")
             row.asked[suite] = row.asked.get(suite, 0) + (test.verdict != "skipped")
@@ -199,11 +223,12 @@ def _is_red(test: TestResult) -> bool:
 
 def _line(row: Row) -> str:
     word = "ok  " if row.good else "BAD "
-    if row.fault == GOLDEN:
+    if row.is_golden:
         asked = ", ".join(f"{suite} {count}" for suite, count in row.asked.items())
         red = "; ".join(f"{suite}: {', '.join(tests)}" for suite, tests in row.red.items())
-        return f"{word} {GOLDEN}: {asked or 'nothing was asked'}{'; red: ' + red if red else ''} (exit {row.exit_code})"
-    lines = [f"{word} {row.fault}: {row.bug}"]
+        seen = f"{asked or 'nothing was asked'}{'; red: ' + red if red else ''}"
+        return f"{word} {row.fault}: {seen} (exit {row.exit_code})"
+    lines = [f"{word} {row.fault}{f' on {row.testbed}' if row.testbed else ''}: {row.bug}"]
     for suite in dict.fromkeys([*row.caught_by, *row.red]):
         tests = row.red.get(suite, [])
         lines.append(f"       {suite:<12} {', '.join(tests) if tests else 'NOT CAUGHT'}")

@@ -90,18 +90,20 @@ class Switching:
         """``again``: repeat the set on a fresh connection when one was lost in the middle (idempotent sets only)."""
         wanted = Switch.ON if on else Switch.OFF
         with self._journal.span("instrument", f"{self.name}: {verb}") as outcome:
-            witness = witness or self._observe(on)
-            if self._caught is not None and witness is None and not on:
+            observed = witness or self._observe(on)
+            if self._caught is not None and observed is None and not on:
                 raise BenchError(
                     f"a witness of {self.name} {verb}", seen=f"nobody, and it is not to be trusted: {self._caught}",
                     where=str(self.identity), next_step="mend it before going on",
                 ) from self._caught  # fmt: skip
             outcome["before"] = before = self._read()
-            if before is not wanted or self._in_doubt:
+            moves = before is not wanted or self._in_doubt
+            if moves:
                 self._wait_off_time(on)
                 self._move(on, wanted, verb, tries=_TRIES if again else 1)
-            if witness is not None:
-                self._wait_for_effect(witness, verb)
+            # what stood on before may hang on a machine that is off, or on a meter that is not asked to judge it
+            if observed is not None and (moves or not on or witness is not None):
+                self._wait_for_effect(observed, verb)
 
     def _move(self, on: bool, wanted: Switch, verb: str, *, tries: int) -> None:
         lost: InstrumentLost | None = None
@@ -259,7 +261,8 @@ class Feeds:
         return found.pop() if len(found) == 1 else Switch.UNKNOWN
 
     def on(self, witness: Witness | None = None) -> None:
-        witness = witness or self._observe(True)
+        if self.state() is not Switch.ON:
+            witness = witness or self._observe(True)
         for feed in self._feeds[:-1]:
             feed.on()
         self._feeds[-1].on(witness)

@@ -106,6 +106,11 @@ def _rungs(bench: Bench) -> Iterator[Rung]:
         bench.button.press()
         back(deadline)
 
+    def switch(deadline: Deadline) -> None:
+        bench.out_of_band.off()
+        bench.out_of_band.on()
+        back(deadline)
+
     def cut(deadline: Deadline) -> None:
         bench.outlet.off()
         pause(MAINS_OFF_S, why="the machine without mains", journal=bench.journal)
@@ -121,6 +126,8 @@ def _rungs(bench: Bench) -> Iterator[Rung]:
             # with one, reconnecting has started a machine that is off or asleep
             yield Rung("power button", press, boot_s)
         yield Rung("power button held, then pressed", hold, HOLD_S + boot_s)
+    if bench.has("out_of_band"):
+        yield Rung("off and on out of band", switch, settings.shutdown_timeout_s + boot_s)
     if bench.has("outlet"):
         yield Rung("mains off and on", cut, MAINS_OFF_S + boot_s)
         if bench.has("button") and not bench.has("meter"):

@@ -241,7 +241,10 @@ class Testbed(Section):
     def capabilities(self) -> frozenset[str]:
         """What this bench can be asked, as ``@pytest.mark.requires`` names it."""
         found: set[str] = {instrument.role for instrument in self.instruments.values()}
+        if any(one.role == "slot" and one.family.startswith("quarch") for one in self.instruments.values()):
+            found.add("timed_slot")
         if self.virtual is not None:
+            found |= {"timed_slot"} if self.virtual.slot_family == "quarch" else set()
             found |= {*self.virtual.instruments, "partner", "wire", "test_signature"}
             found |= {f"{name}_package" for name in Packages.model_fields if name not in _ALWAYS}
             found |= {*self.virtual.sleep_states, *VIRTUAL_WAKE.capabilities(), "bugcheck"}

@@ -117,6 +117,7 @@ def test_known_faults_load_and_name_suites() -> None:
     for fault in faults:
         assert type(load(fault.path)).__name__ == fault.name
         assert set(fault.caught_by) <= suites, fault
+        assert not fault.testbed or (ROOT / "testbeds" / f"{fault.testbed}.yaml").exists(), fault
         assert fault.bug
 
 
@@ -135,6 +136,7 @@ def row(**fields: object) -> Row:
         (row(fault=GOLDEN, caught_by=(), exit_code=0, asked={"pnp": 3, "link": 0}), False),
         (row(fault=GOLDEN, caught_by=(), exit_code=1, asked={"pnp": 3}), False),
         (row(fault=GOLDEN, caught_by=(), exit_code=0, asked={}), False),
+        (row(fault=f"{GOLDEN}-virtual-s0ix", caught_by=(), exit_code=0, asked={"wake": 9}), True),
     ],
 )
 def test_what_the_matrix_demands(one: Row, good: bool) -> None:

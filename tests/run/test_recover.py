@@ -21,7 +21,10 @@ from hil.wait import wait_until
 
 FAULTS = "hil.virtual.faults.recovery"
 LADDER = ["reconnect", "restart Windows", "power button held, then pressed", "mains off and on"]
-INSTRUMENTS: dict[str, Any] = {"NeverBootsAgain": ("meter", "button")}
+OUT_OF_BAND = "off and on out of band"
+INSTRUMENTS: dict[str, Any] = {
+    "NeverBootsAgain": ("meter", "button"), "HangsWithoutButton": ("meter", "button", "out_of_band"),
+}  # fmt: skip
 """A bench that has fewer has a shorter ladder."""
 BOOT_S = 3.0
 """The virtual machine boots in half a second; each rung waits so long before the next one is tried."""
@@ -77,6 +80,7 @@ CASES = {
     "PowerShellDies": LADDER[:2],
     "WindowsHangs": [LADDER[0], LADDER[2]],
     "HangsWithItsButton": [LADDER[0], LADDER[2], LADDER[3]],
+    "HangsWithoutButton": [LADDER[0], LADDER[2], OUT_OF_BAND],
 }
 
 

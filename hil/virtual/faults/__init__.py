@@ -18,6 +18,7 @@ from hil.errors import UsageError
 if TYPE_CHECKING:
     from hil.virtual.bench import VirtualBench
     from hil.virtual.windows.power_events import WakeSource
+    from hil.virtual.windows.state import BoundDriver
     from hil.virtual.windows.verifier import Settings
     from hil.virtual.windows.wake import Pattern
 
@@ -29,6 +30,8 @@ class Fault:
     """One defect. Hooks are called on the bench's event loop unless they say otherwise; they must not block."""
 
     caught_by: ClassVar[tuple[str, ...]] = ()
+    testbed: ClassVar[str] = ""
+    """A defect that only such a bench can have, by the name of its file in the folder of the matrix' testbed."""
     since: tuple[int, ...] = ()
     """The first driver version that has the defect, for the packages of a bisect; empty for all."""
 
@@ -55,6 +58,10 @@ class Fault:
 
     def sees_slot(self, seen: bool, *, present: bool, asleep: bool) -> bool:
         """Whether the bus driver reports that the device came or went, also after a sleep in which it did."""
+        return seen
+
+    def sees_cable(self, seen: bool, *, connected: bool) -> bool:
+        """Whether the driver notices that the cable was connected or disconnected while the machine runs."""
         return seen
 
     def halt_s(self, seconds: float) -> float:
@@ -152,13 +159,46 @@ class Fault:
         """Path of the .sys that is in memory after an install; ``previous`` was loaded before it."""
         return path
 
-    def accepts_signature(self, accepted: bool) -> bool:
-        """The verdict of the signature policy on a package."""
+    def accepts_signature(self, accepted: bool, *, reason: str) -> bool:
+        """The verdict of the signature policy on a package that is staged, or on an image that is loaded.
+
+        ``reason`` says why it is refused: ``unsigned``, ``tampered``, ``expired``, ``revoked``, ``root``,
+        ``publisher``, ``usage``, at load ``test-signed``; empty when it is not.
+        """
         return accepted
 
     def deletes_package(self, deleted: bool) -> bool:
         """Whether pnputil /delete-driver removes the package from the store."""
         return deleted
+
+    def deletes_service(self, deleted: bool) -> bool:
+        """Whether the service of a driver goes with the last package that installs it."""
+        return deleted
+
+    def service_image(self, path: str, *, previous: str) -> str:
+        """Path of the .sys that the service names after an install over another package."""
+        return path
+
+    def keeps_setting(self, kept: bool, *, keyword: str) -> bool:
+        """Whether an install leaves the advanced property that is there already; the INF decides that."""
+        return kept
+
+    def bound_driver(self, driver: BoundDriver, *, previous: BoundDriver) -> BoundDriver:
+        """What Windows reports as bound after an install over ``previous``."""
+        return driver
+
+    def neighbour_driver(self, driver: BoundDriver, *, installed: BoundDriver) -> BoundDriver:
+        """What another device is bound to after ``installed`` was put on the one under test."""
+        return driver
+
+    def finds_driver(self, found: bool, *, occasion: str) -> bool:
+        """Whether Windows looks for a package for a device without one: at its ``arrival``, or after the ``removal``
+        of the one that it had."""
+        return found
+
+    def exit_code(self, code: int, *, verb: str) -> int:
+        """What pnputil ends with: ``/add-driver``, ``/delete-driver`` ..."""
+        return code
 
     def boot_s(self, seconds: float, *, reason: str) -> float:
         """How long a boot takes (unscaled): reason is ``power``, ``restart``, ``crash`` or ``hibernate``."""
@@ -239,7 +279,7 @@ class Fault:
         return works
 
 
-_NO_HOOKS = {"attach", "caught_by", "since"}
+_NO_HOOKS = {"attach", "caught_by", "since", "testbed"}
 _HOOKS = tuple(name for name in vars(Fault) if not name.startswith("_") and name not in _NO_HOOKS)
 _NOT_OF_A_DRIVER = ("corrupt_frame", "written_inf")
 """Hooks that are called where nobody knows which driver is bound."""

@@ -77,6 +77,13 @@ class HangsWithItsButton(WindowsHangs):
         return works and not self._bench.machine.hung
 
 
+class HangsWithoutButton(WindowsHangs):
+    """The wire of the button's relay has come off: the management controller is the mildest that helps."""
+
+    def button_works(self, works: bool, *, seconds: float) -> bool:
+        return False
+
+
 class NeverBootsAgain(WindowsHangs):
     """The disk dies with Windows: the machine powers on, and nothing brings it back to the network."""
 

@@ -66,3 +66,39 @@ class DeadAfterBounce(Fault):
     def starts(self, started: bool, *, reason: str) -> bool:
         fresh = [at_s for at_s in self._pulled_s if now_s() - at_s < _MOMENTS_S]
         return started and not (reason == "arrival" and len(fresh) > 1)
+
+
+class DeadAfterGlitch(Fault):
+    """The device is back before its removal was worked off: the new start meets the old interrupt, and fails."""
+
+    caught_by: ClassVar = ("removal",)
+    _BACK_WITHIN_S: ClassVar = 0.015
+
+    def __init__(self) -> None:
+        self._pulled_s, self._too_early = 0.0, False
+
+    def sees_slot(self, seen: bool, *, present: bool, asleep: bool) -> bool:
+        if present:
+            self._too_early = now_s() - self._pulled_s < self._BACK_WITHIN_S
+        else:
+            self._pulled_s = now_s()
+        return seen
+
+    def starts(self, started: bool, *, reason: str) -> bool:
+        return started and not (reason == "arrival" and self._too_early)
+
+
+class LostInABounce(Fault):
+    """Three arrivals within a second are taken for a broken slot, and its power stays off until the next boot."""
+
+    caught_by: ClassVar = ("removal",)
+    _WITHIN_S: ClassVar = 1.0
+
+    def __init__(self) -> None:
+        self._plugged_s: list[float] = []
+
+    def sees_slot(self, seen: bool, *, present: bool, asleep: bool) -> bool:
+        self._plugged_s = [at_s for at_s in self._plugged_s if now_s() - at_s < self._WITHIN_S]
+        if present:
+            self._plugged_s.append(now_s())
+        return seen and len(self._plugged_s) < 3

@@ -64,3 +64,26 @@ class CrashOnSleepUnderLoad(Fault):
 
     def sleep_crash(self, crash: Crash | None, *, under_load: bool) -> Crash | None:
         return (DRIVER_POWER_STATE_FAILURE, (_IRP_BLOCKED, *_OBJECTS)) if under_load else crash
+
+
+class DrawsPowerInStandby(Fault):
+    """In Modern Standby the NIC's latency tolerance keeps the processor out of its deepest idle state: a warm bag."""
+
+    caught_by: ClassVar = ("power",)
+    testbed: ClassVar = "virtual-s0ix"
+
+    def asleep_w(self, watts: float, *, state: str) -> float:
+        return watts + 4.5 if state == "S0ix" else watts
+
+
+class WakesUnaskedFromStandby(Fault):
+    """The driver reads *WakeOnMagicPacket alone: Modern Standby ends by a magic packet with its own keyword off."""
+
+    caught_by: ClassVar = ("wake",)
+    testbed: ClassVar = "virtual-s0ix"
+
+    def attach(self, bench: VirtualBench) -> None:
+        self._bench = bench
+
+    def wakes(self, woken: bool, *, frame: bytes) -> bool:
+        return woken or (self._bench.machine.power is Power.STANDBY and b"\xff" * 6 in frame[6:])
