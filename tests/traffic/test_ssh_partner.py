@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncssh
 import pytest
+from ssh_host import SshHost
 from virtual_wire import MAC, VirtualWire, eventually
 
 from hil import netns
@@ -19,41 +19,19 @@ from hil.testbed import model
 from hil.traffic import SshPartner, Traffic
 from hil.traffic.frames import ETHERTYPE_EXPERIMENTAL, ethernet
 
-T = TypeVar("T")
 
-
-class LinuxOverSsh:
+class LinuxOverSsh(SshHost):
     """sshd of a Linux computer, as far as exec goes: each command by a shell, in one namespace."""
 
     def __init__(self, namespace: str, folder: Path) -> None:
         self._namespace = namespace
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._connections: list[asyncssh.SSHServerConnection] = []
-        user, host = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
-        user.write_private_key(folder / "key")
-        keys = asyncssh.import_authorized_keys(user.export_public_key().decode())
+        super().__init__(folder, self._shell)
 
-        async def listen() -> asyncssh.SSHAcceptor:
-            return await asyncssh.listen(
-                "127.0.0.1", 0, server_host_keys=[host], authorized_client_keys=keys,
-                process_factory=self._run, encoding=None, acceptor=self._connections.append,
-            )  # fmt: skip
+    @property
+    def settings(self) -> model.SshPartner:
+        return model.SshPartner(kind="ssh", interface="partner0", address="198.18.0.2/24", ssh=self.ssh)
 
-        self._server = self._do(listen())
-        self.settings = model.SshPartner(
-            kind="ssh", interface="partner0", address="198.18.0.2/24",
-            ssh=model.Ssh(
-                host="127.0.0.1", port=self._server.get_port(), user="lab", key_file=folder / "key",
-                host_key=host.export_public_key().decode().strip(),
-            ),
-        )  # fmt: skip
-
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
-
-    async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    async def _shell(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         pipe = asyncio.subprocess.PIPE
         argv = netns.argv(self._namespace, ["sh", "-c", str(process.command)])
         shell = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -68,23 +46,6 @@ class LinuxOverSsh:
             if shell.returncode is None:
                 shell.kill()
 
-    def close(self) -> None:
-        async def end() -> None:
-            self._server.close()
-            await self._server.wait_closed()
-            for connection in self._connections:
-                connection.close()
-                await connection.wait_closed()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        self._do(end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
 
 async def copy(source: Any, target: Any) -> None:
     while data := await source.read(1 << 16):
@@ -95,9 +56,8 @@ async def copy(source: Any, target: Any) -> None:
 
 @pytest.fixture(scope="module")
 def linux(wire: VirtualWire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LinuxOverSsh]:
-    opened = LinuxOverSsh(wire.nic.partner_netns, tmp_path_factory.mktemp("linux"))
-    yield opened
-    opened.close()
+    with LinuxOverSsh(wire.nic.partner_netns, tmp_path_factory.mktemp("linux")) as opened:
+        yield opened
 
 
 @pytest.fixture

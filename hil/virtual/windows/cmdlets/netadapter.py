@@ -92,46 +92,24 @@ async def _act(call: Call, adapters: list[Adapter], verb: str, *, passes: bool) 
             yield adapter_object(adapter)
 
 
-@cmdlets.cmdlet("Enable-NetAdapter", default_set="ByName", should_process=True)
-async def enable_netadapter(
-    call: Call,
-    Name: WantedName = None,
-    InterfaceDescription: Description = None,
-    InputObject: InputObject = None,
-    IncludeHidden: Switch = False,
-    PassThru: Switch = False,
-) -> AsyncIterator[PSRecord]:
-    found = chosen(call, ADAPTER, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
-    async for item in _act(call, found, "enable", passes=PassThru):
-        yield item
+def _acting(verb: str) -> Callable[..., AsyncIterator[PSRecord]]:
+    async def act(
+        call: Call,
+        Name: WantedName = None,
+        InterfaceDescription: Description = None,
+        InputObject: InputObject = None,
+        IncludeHidden: Switch = False,
+        PassThru: Switch = False,
+    ) -> AsyncIterator[PSRecord]:
+        found = chosen(call, ADAPTER, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
+        async for item in _act(call, found, verb, passes=PassThru):
+            yield item
+
+    return act
 
 
-@cmdlets.cmdlet("Disable-NetAdapter", default_set="ByName", should_process=True)
-async def disable_netadapter(
-    call: Call,
-    Name: WantedName = None,
-    InterfaceDescription: Description = None,
-    InputObject: InputObject = None,
-    IncludeHidden: Switch = False,
-    PassThru: Switch = False,
-) -> AsyncIterator[PSRecord]:
-    found = chosen(call, ADAPTER, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
-    async for item in _act(call, found, "disable", passes=PassThru):
-        yield item
-
-
-@cmdlets.cmdlet("Restart-NetAdapter", default_set="ByName", should_process=True)
-async def restart_netadapter(
-    call: Call,
-    Name: WantedName = None,
-    InterfaceDescription: Description = None,
-    InputObject: InputObject = None,
-    IncludeHidden: Switch = False,
-    PassThru: Switch = False,
-) -> AsyncIterator[PSRecord]:
-    found = chosen(call, ADAPTER, Name, InterfaceDescription, InputObject, hidden=IncludeHidden)
-    async for item in _act(call, found, "restart", passes=PassThru):
-        yield item
+for _verb in ("Enable", "Disable", "Restart"):
+    cmdlets.cmdlet(f"{_verb}-NetAdapter", default_set="ByName", should_process=True)(_acting(_verb.lower()))
 
 
 @cmdlets.cmdlet("Rename-NetAdapter", default_set="ByName", should_process=True)
