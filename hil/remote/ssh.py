@@ -122,7 +122,7 @@ class SshSession:
         Raises what the last attempt raised when time is up; HostKeyMismatch at once.
         """
         deadline, logons = Deadline(timeout_s), 0
-        with self._span(f"SSH again to {self.where}"):
+        with self._span(f"SSH again to {self.where}", timeout_s=timeout_s):
             while logons < 2:
                 self.close()
                 try:

@@ -66,13 +66,14 @@ def wait_asleep(
         raise UsageError("a witness for Modern Standby, such as the meter", seen="none", where=machine.where)
     deadline = Deadline(timeout_s)
     silences = 0
-    while not deadline.expired:
-        # twice in a row: a busy machine may miss one
-        silences = silences + 1 if standby or not machine.ssh.alive(_SILENT_S) else 0
-        if silences >= 2 and (witness is None or witness()):
-            machine.journal.event("observation", "the machine sleeps", after_s=round(deadline.elapsed_s, 3))
-            return
-        pause(_POLL_S, why="the machine goes to sleep")
+    with machine.journal.span("wait", f"the machine to sleep ({suspension.state})", timeout_s=timeout_s):
+        while not deadline.expired:
+            # twice in a row: a busy machine may miss one
+            silences = silences + 1 if standby or not machine.ssh.alive(_SILENT_S) else 0
+            if silences >= 2 and (witness is None or witness()):
+                machine.journal.event("observation", "the machine sleeps", after_s=round(deadline.elapsed_s, 3))
+                return
+            pause(_POLL_S, why="the machine goes to sleep")
     seen = "it is silent on the network, but the witness says that it is not asleep"
     if silences == 0:
         vetoes = machine.events.since(suspension.bookmark, KERNEL_POWER, _VETOES, logs=[SYSTEM])
