@@ -24,31 +24,32 @@ from pathlib import Path
 from hil.clock import now_s
 from hil.package.check import check, check_inf
 from hil.virtual.driver import image
-from hil.virtual.driver.inf_text import CAT_NAME, HARDWARE_IDS, INF_NAME, SYS_NAME, inf_text
+from hil.virtual.driver.inf_text import HARDWARE_IDS, Release, inf_text
 from hil.virtual.driver.signing import Publisher
 
 ROOT = Path(__file__).parents[1]
 FILES, INFS, MODELS = 40, 1000, 300
 EXTRA_BYTES = 250_000
-RELEASED = date(2025, 9, 15)
+SAMPLE = Release("2.1.0.0", date(2025, 9, 15))
 
 
 def package(folder: Path) -> None:
     """A signed package of 40 files, 9 MB: the sample with 37 data files more."""
     now = datetime(2025, 9, 15, tzinfo=UTC)
     extra = {f"firmware{number}.bin": bytes([number]) * EXTRA_BYTES for number in range(FILES - 3)}
-    text = inf_text("2.1.0.0", RELEASED, 1000)
-    text = text.replace(f"{SYS_NAME} = 1", "\r\n".join(f"{name} = 1" for name in (SYS_NAME, *extra)))
-    text = text.replace(f"[HilNic.copy]\r\n{SYS_NAME}", "\r\n".join(("[HilNic.copy]", SYS_NAME, *extra)))
-    files = {INF_NAME: text.encode("ascii"), SYS_NAME: image.driver(SYS_NAME, "2.1.0.0", "x", now), **extra}
-    files[CAT_NAME] = Publisher.create("Benchmark", now).sign_catalog(files, HARDWARE_IDS, now)
+    text = inf_text(SAMPLE, 1000)
+    text = text.replace(f"{SAMPLE.sys_name} = 1", "\r\n".join(f"{name} = 1" for name in (SAMPLE.sys_name, *extra)))
+    text = text.replace(f"[HilNic.copy]\r\n{SAMPLE.sys_name}", "\r\n".join(("[HilNic.copy]", SAMPLE.sys_name, *extra)))
+    driver = image.driver(SAMPLE.sys_name, SAMPLE.version, "x", now)
+    files = {SAMPLE.inf_name: text.encode("ascii"), SAMPLE.sys_name: driver, **extra}
+    files[SAMPLE.cat_name] = Publisher.create("Benchmark", now).sign_catalog(files, HARDWARE_IDS, now)
     for name, data in files.items():
         (folder / name).write_bytes(data)
 
 
 def generated() -> list[bytes]:
     """1000 INFs with 300 models in 30 install sections each."""
-    text = inf_text("2.1.0.0", RELEASED, 1000)
+    text = inf_text(SAMPLE, 1000)
     start, end = text.index("[HilNic.ndi.NTamd64]"), text.index("[HilNic.service]")
     section = text[start:end]
     models = "".join(rf"%Device% = N{n % 30}.ndi, PCI\VEN_1D0F&DEV_{n:04X}" + "\r\n" for n in range(MODELS))

@@ -1,143 +1,224 @@
-"""The package's life on Windows: installed, upgraded, rolled back, refused, removed."""
+"""The life of packages on a PC: each operation with each package, and after every step of it the same questions."""
 
 from __future__ import annotations
 
 import pytest
 
-from hil.errors import DriverInstallFailed
+from hil.windows.device import NO_DRIVER
+from hil.windows.driver_store import DONE, NO_BETTER_DRIVER, REBOOT_BEGUN, REBOOT_NEEDED, PackageRefused
+from hil.windows.installed import differences, service_binary, surroundings
+
+IN_USE = 0xE000023D
+"""pnputil: one or more devices are presently installed using the specified INF."""
+LIVES = {
+    # + is put into the store and on devices, - is uninstalled and taken out of it
+    "install": "+current",
+    "reinstall": "+current +current",
+    "upgrade": "+previous +current",
+    "downgrade": "+current +previous -current",
+    "rollback": "+previous +current -current",
+    "remove-older-from-store": "+previous +current -previous",
+    "uninstall": "+current -current",
+    "side-by-side": "+other +current",
+    "side-by-side-later": "+current +other",
+    "hand-over": "+current +other -current",
+    "with-restart": "+current +restarting -restarting",
+}
+
+
+def _life(name):
+    """Marked with the packages that it needs; what is put on, used and taken off is the kit's reinstall test."""
+    steps = LIVES[name].split()
+    others = {f"{step[1:]}_package" for step in steps} - {"current_package"}
+    kit = [pytest.mark.hlk("DF - Reinstall with IO Before and After *")] if not others else []
+    return pytest.param(steps, id=name, marks=[pytest.mark.requires(*others), *kit])
+
+
+class Life:
+    """What is in the store, what must be bound then, and what is."""
+
+    def __init__(self, adapter, store, packages):
+        self.adapter, self.store, self.packages = adapter, store, packages
+        self.published = {}
+        self.surroundings = surroundings(adapter, store, packages.values())
+
+    def best(self):
+        """Which of the packages in the store fits the device best: by its most specific id, then date and version.
+
+        "How Windows ranks drivers"; none of them is better signed than another here.
+        """
+        ids = [text.upper() for text in self.adapter.device.state().hardware_ids]
+
+        def rank(name):
+            package = self.packages[name]
+            fits = min(ids.index(text) for text in package.hardware_ids if text in ids)
+            return -fits, package.date, [int(part) for part in package.version.split(".")]
+
+        return max(self.published, key=rank, default=None)
+
+    def take(self, step):
+        """One step, with the restarts that Windows asks for."""
+        sign, name, before = step[0], step[1:], self.best()
+        if sign == "-":
+            self.store.uninstall(self.published.pop(name))
+        else:
+            result = self.store.install(self.packages[name])
+            self.published[name] = result.published
+            changed = self.best() == name != before
+            wanted = {DONE, REBOOT_NEEDED} if changed else {NO_BETTER_DRIVER} | ({DONE} if name == before else set())
+            assert result.exit_code in wanted, f"{step} ended with {result.exit_code}, bound was {before}"
+        self.must_stand()
+
+    def must_stand(self):
+        """Bound, named by the service and in memory is the best package, and nothing else on this PC changed."""
+        best = self.best()
+        if best is None:
+            assert self.adapter.problem() == NO_DRIVER
+            assert not any(self.adapter.machine.loaded_image(one.service).running for one in self.packages.values())
+        else:
+            self.adapter.wait_up()
+            wrong = differences(self.adapter, self.store, self.packages[best])
+            assert not wrong, "\n".join([f"{best} must be bound, but:", *wrong])
+        stored = {entry.published for one in self.packages.values() for entry in self.store.of(one)}
+        assert stored == set(self.published.values())
+        assert surroundings(self.adapter, self.store, self.packages.values()) == self.surroundings
 
 
 @pytest.fixture
-def bound(adapter):
-    """``bound(package)``: asserts that the adapter runs this package and no other, the image in memory included."""
+def life(driver, adapter, store, package, packages, undo):
+    """``life("current", "previous")``: a PC that never saw one of these packages, and is afterwards as it was."""
 
-    def check(package) -> None:
-        adapter.wait_up()
-        driver = adapter.driver()
-        assert (driver.version, driver.date, driver.provider) == (package.version, package.date, package.provider)
-        assert driver.signer == package.signer
-        assert driver.image_sha256 == package.driver_sha256, f"another image is loaded: {driver.image_path}"
-        assert adapter.problem() == 0
+    def begin(*names):
+        chosen = {name: packages(name) for name in ("current", *names)}
+        undo(store.restore, package)
+        undo(store.remove_all, *(chosen[name] for name in names if name == "other"))
+        store.remove_all(*chosen.values())
+        return Life(adapter, store, chosen)
 
-    return check
-
-
-@pytest.fixture
-def no_package(driver, store, package, undo):
-    """No package of this driver is in the store, as on a new PC; the one under test is bound again afterwards."""
-    undo(store.restore, package)
-    store.remove_all(package)
-    assert store.versions(package) == ()
+    return begin
 
 
-@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
-def test_fresh_install(no_package, store, package, adapter, bound):
-    """On a PC that never saw this driver, pnputil installs it and the adapter comes up on it.
+@pytest.mark.parametrize("steps", [_life(name) for name in LIVES])
+def test_life(steps, life):
+    """After each step the package that fits best is bound, named by its service and in memory; other devices keep
+    theirs.
 
-    The first minute of every customer.
+    A fix that is installed and not in memory, or that took the neighbour's driver along, is found by no version number.
     """
-    result = store.add(package)
-    assert result.exit_code == 0
-    bound(package)
-    assert adapter.driver().inf == result.published
+    pc = life(*{step[1:] for step in steps})
+    for step in steps:
+        pc.take(step)
 
 
-@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
-def test_reinstall(driver, store, package, bound):
-    """Installing the same package again changes nothing and says so (exit code 0 or 259).
+def test_first_install_has_the_defaults_of_the_inf(life, package, adapter):
+    """On a PC that never saw this driver every advanced property has the value that the INF names as its default.
 
-    Deployment tools run the same command every night.
+    The first minute of every customer is spent with these.
     """
-    before = store.versions(package)
-    assert store.add(package).exit_code in (0, 259)
-    assert store.versions(package) == before
-    bound(package)
+    life().take("+current")
+    settings = adapter.settings()
+    wanted = {keyword.name: keyword.default for keyword in package.keywords if not keyword.optional}
+    assert wanted
+    assert {name: settings.get(name) for name in wanted} == wanted
 
 
-@pytest.mark.requires("previous_package")
-def test_upgrade(no_package, store, package, previous_package, bound):
-    """From the previous release to this one: bound, and the new image is the one in memory.
+def test_uninstall_leaves_no_service(life, package, machine):
+    """With its last package the driver's service goes too.
 
-    An old image that stays loaded makes a security fix a fix on paper.
+    A service that stays is an image that somebody can load, years after its last security fix.
     """
-    store.add(previous_package)
-    bound(previous_package)
-    store.add(package)
-    bound(package)
+    pc = life()
+    pc.take("+current")
+    pc.take("-current")
+    assert service_binary(machine, package.service) == ("", "")
 
 
-@pytest.mark.requires("previous_package")
-def test_upgrade_keeps_settings(no_package, store, package, previous_package, adapter):
-    """An advanced property that the user changed survives the upgrade.
+def test_package_in_use_stays(life, store):
+    """A package that a device uses is not taken out of the store without uninstalling it; the device works on.
 
-    Administrators tune once and roll out updates for years.
+    A driver without its package is lost at the next boot.
     """
-    store.add(previous_package)
+    pc = life()
+    pc.take("+current")
+    with pytest.raises(PackageRefused) as refusal:
+        store.delete(pc.published["current"], uninstall=False)
+    assert refusal.value.exit_code_seen == IN_USE
+    pc.must_stand()
+
+
+@pytest.mark.requires("restarting_package")
+def test_windows_restarts_when_it_may(life, store, packages):
+    """Allowed to restart Windows (``/reboot``), the install does so, says so (1641), and is complete after the boot.
+
+    Deployment tools hand the restart to Windows and look again when it is back.
+    """
+    pc = life("restarting")
+    pc.take("+current")
+    result = store.add(packages("restarting"), reboot=True)
+    pc.published["restarting"] = result.published
+    assert result.exit_code == REBOOT_BEGUN
+    pc.must_stand()
+
+
+@pytest.mark.requires("restarting_package")
+def test_old_driver_works_until_the_restart(life, store, adapter, packages, package):
+    """An install that asks for a restart (3010) leaves the old image at work until then.
+
+    A network that is gone between the install and the restart at night is a service desk's morning.
+    """
+    pc = life("restarting")
+    pc.take("+current")
+    assert store.add(packages("restarting")).reboot_needed
     adapter.wait_up()
-    adapter.set("*ReceiveBuffers", "384")
-    store.add(package)
+    assert adapter.driver().image_sha256 == package.driver_sha256
+
+
+@pytest.mark.requires("previous_package", "partner")
+@pytest.mark.parametrize("use", ["program", "send", "receive"])
+def test_upgrade_in_use(use, life, adapter, machine, traffic, full_rate):
+    """With the network in use, by a program that listens or by traffic, the upgrade goes through and full rate returns.
+
+    Nobody closes all programs for an update that comes by night.
+    """
+    pc = life("previous")
+    pc.take("+previous")
+    adapter.ensure_address()
     adapter.wait_up()
-    assert adapter.settings()["*ReceiveBuffers"] == "384"
+    if use == "program":
+        program = traffic.start_server(traffic.next_port())
+        pc.take("+current")
+        program.stop()
+    else:
+        with traffic.tcp(streams=4, direction=use):
+            pc.take("+current")
+    full_rate(f"after the upgrade, {use}")
 
 
-@pytest.mark.requires("previous_package")
-def test_older_package_does_not_win(driver, store, package, previous_package, undo, bound):
-    """Adding an older package stages it and leaves the newer one at work.
+@pytest.mark.requires("slot")
+def test_absent_device_gets_its_driver_when_plugged(life, adapter, slot, store, package, undo):
+    """A package that is added while the NIC is absent is staged (259), and bound and started once the NIC is plugged.
 
-    Windows ranks by date and version; a package that wins against its successor undoes fixes.
+    The image of a company's PCs has the drivers in it before the docks are unpacked.
     """
-    undo(store.restore, package)
-    store.add(previous_package)
-    assert previous_package.version in store.versions(package)
-    bound(package)
+    pc = life()
+    slot.pull()
+    undo(slot.plug)
+    adapter.wait_absent()
+    result = store.install(package)
+    assert result.exit_code == NO_BETTER_DRIVER
+    assert not result.installed
+    slot.plug()
+    adapter.wait_present()
+    pc.published["current"] = result.published
+    pc.must_stand()
 
 
-@pytest.mark.requires("previous_package")
-def test_rollback(no_package, store, package, previous_package, bound):
-    """With the new package taken back, the previous release is bound and works.
-
-    What users do when an update went wrong.
-    """
-    store.add(previous_package)
-    new = store.add(package)
-    store.delete(new.published)
-    bound(previous_package)
-
-
-@pytest.mark.hlk("DF - Reinstall with IO Before and After *")
-def test_uninstall_leaves_nothing(no_package, store, package, adapter):
-    """Uninstalled, the package is gone from the store, and the device stands there without a driver (code 28).
-
-    A leftover package is what Windows binds again behind the administrator's back.
-    """
-    store.add(package)
-    adapter.wait_up()
-    store.remove_all(package)
-    assert store.versions(package) == ()
-    assert adapter.problem() == 28  # CM_PROB_FAILED_INSTALL
-
-
-@pytest.mark.requires("broken_package")
-def test_broken_signature_is_refused(driver, store, package, broken_package, undo, bound):
-    """A package changed after it was signed is refused, nothing of it stays, and the old driver goes on working.
-
-    This is what keeps a tampered kernel driver off the machine.
-    """
-    undo(store.restore, package)
-    before = store.versions(package)
-    with pytest.raises(DriverInstallFailed) as refusal:
-        store.add(broken_package)
-    # ERROR_FILE_HASH_NOT_IN_CATALOG, the code of pnputil for a file that is not what the catalog says
-    assert refusal.value.exit_code_seen == 0xE000024B
-    assert store.versions(package) == before
-    bound(package)
-
-
-def test_driver_survives_reboot(driver, machine, package, expect, bound):
+def test_driver_survives_reboot(driver, machine, adapter, store, package, expect):
     """After a restart of Windows the same package is bound and the adapter comes up.
 
     A driver that only starts when it was just installed is found by the first reboot.
     """
     expect("reboot")
     machine.reboot()
-    bound(package)
+    adapter.wait_up()
+    assert not differences(adapter, store, package)

@@ -50,6 +50,8 @@ class Catalog:
     """Common name of the certificate that signed, empty when the catalog is not signed."""
     certificates: tuple[bytes, ...]
     """Embedded certificates, DER."""
+    signer_certificate: bytes = b""
+    """The one that signed, DER; empty when the catalog is not signed."""
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Catalog:
@@ -95,6 +97,7 @@ def _parse(data: bytes, name: str) -> Catalog:
         raise ValueError("the trust list is no catalog list")
     certificates = [choice.chosen for choice in signed["certificates"] or () if choice.name == "certificate"]
     extensions = content["ctl_extensions"] or ()
+    signer = _signer(signed, certificates)
     return Catalog(
         name=name, data=data, identifier=content["list_identifier"].native or b"",
         created=content["ctl_this_update"].native,
@@ -103,7 +106,9 @@ def _parse(data: bytes, name: str) -> Catalog:
             _name_value(ctl.NameValue.load(extension["extn_value"].native))
             for extension in extensions if extension["extn_id"].dotted == NAME_VALUE
         ),
-        signer=_signer(signed, certificates), certificates=tuple(certificate.dump() for certificate in certificates),
+        signer=_common_name(signer.subject.native) if signer else "",
+        certificates=tuple(certificate.dump() for certificate in certificates),
+        signer_certificate=signer.dump() if signer else b"",
     )  # fmt: skip
 
 
@@ -130,14 +135,15 @@ def _name_value(value: Any) -> tuple[str, str]:
     return str(value["refname"].native), str(value["value"].native)
 
 
-def _signer(signed: Any, certificates: list[Any]) -> str:
+def _signer(signed: Any, certificates: list[Any]) -> Any:
+    """The certificate of the first signer that brought it; None without."""
     for info in signed["signer_infos"]:
         sid = info["sid"].chosen
         for certificate in certificates:
             named = certificate.issuer == sid["issuer"] if info["sid"].name == "issuer_and_serial_number" else False
             if named and certificate.serial_number == sid["serial_number"].native:
-                return _common_name(certificate.subject.native)
-    return ""
+                return certificate
+    return None
 
 
 def _common_name(subject: Mapping[str, Any]) -> str:

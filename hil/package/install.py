@@ -20,7 +20,7 @@ SPSVCINST_ASSOCSERVICE = 0x2
 """AddService flag: this service is the device's function driver."""
 
 NETWORK_ENTRIES = ("Characteristics", "BusType", "*IfType", "*MediaType", "*PhysicalMediaType")
-_DELETE, _KEY_ONLY = 0x4, 0x10
+_NO_CLOBBER, _DELETE, _KEY_ONLY = 0x2, 0x4, 0x10
 _KINDS = {
     0x00000: "REG_SZ", 0x00001: "REG_BINARY", 0x10000: "REG_MULTI_SZ", 0x20000: "REG_EXPAND_SZ",
     0x10001: "REG_DWORD", 0x20001: "REG_NONE", 0xB0001: "REG_QWORD",
@@ -37,6 +37,8 @@ class AddReg(NamedTuple):
     kind: str
     data: str | int | bytes | tuple[str, ...]
     number: int
+    keeps: bool = False
+    """FLG_ADDREG_NOCLOBBER: a value that is there already stays as it is."""
 
 
 class CopyFile(NamedTuple):
@@ -251,7 +253,8 @@ def _registry(inf: Inf, line: Line) -> Iterator[AddReg]:
             data = tuple(line.values[4:])
     except ValueError as error:
         raise UsageError("bytes in hexadecimal", seen=repr(line.values[4:12]), where=inf.where(line.number)) from error
-    yield AddReg(line.value(0).upper(), line.value(1).strip("\\"), line.value(2), kind, data, line.number)
+    keeps = bool(flags & _NO_CLOBBER)
+    yield AddReg(line.value(0).upper(), line.value(1).strip("\\"), line.value(2), kind, data, line.number, keeps)
 
 
 def _bytes(values: tuple[str, ...]) -> bytes:

@@ -105,6 +105,19 @@ class Package:
         return settings.read(self.install.registry)
 
     @property
+    def rewrites(self) -> dict[str, str]:
+        """Advanced properties, in lower case, whose value each install writes anew, and that value.
+
+        All others an upgrade keeps (since Windows 10 1703: Microsoft, "Specifying configuration parameters for the
+        advanced properties page"; FLG_ADDREG_NOCLOBBER: "INF AddReg directive").
+        """
+        offered = {keyword.name.lower() for keyword in self.keywords}
+        return {
+            entry.name.lower(): str(entry.data) for entry in self.install.registry
+            if entry.root == "HKR" and not entry.subkey and not entry.keeps and entry.name.lower() in offered
+        }  # fmt: skip
+
+    @property
     def content_sha256(self) -> str:
         """One hash for the INF and all files that it names, but the catalog: signing anew changes no driver."""
         catalog = self.inf.catalog_file(self.target.architecture)

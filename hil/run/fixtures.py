@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -77,12 +79,19 @@ def adapter(provisioned: Bench) -> Adapter:
     return provisioned.adapter
 
 
-@pytest.fixture(scope="session")
-def store(machine: Machine) -> DriverStore:
-    """The machine's driver store."""
+@pytest.fixture
+def store(pytestconfig: pytest.Config, machine: Machine) -> Iterator[DriverStore]:
+    """The machine's driver store. A test that failed has what Windows noted of its changes among its artifacts."""
+    from hil.run.setup_notes import keep_setup_log
     from hil.windows.driver_store import DriverStore
 
-    return DriverStore(machine)
+    running = _running(pytestconfig)
+    # a restart that Windows asks for is not held against the device; whether it may ask is the test's question
+    store = DriverStore(machine, restarting=lambda: running.recorder.expect("reboot"))
+    yield store
+    current = running.recorder.current
+    assert current is not None, "a fixture is torn down within its test"
+    keep_setup_log(store, current, running.folder, running.journal)
 
 
 @pytest.fixture(scope="session")
@@ -118,9 +127,12 @@ def previous_package(bench: Bench) -> Package:
 
 
 @pytest.fixture(scope="session")
-def broken_package(bench: Bench) -> Package:
-    """A package whose signature must be refused; mark the test with ``requires("broken_package")``."""
-    return _package(bench, "broken")
+def packages(bench: Bench) -> Callable[[str], Package]:
+    """``packages("other")``: any of the testbed's, with ``current`` for the one under test.
+
+    Mark the test with ``requires("other_package")``.
+    """
+    return cache(partial(_package, bench))
 
 
 @pytest.fixture

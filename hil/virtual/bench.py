@@ -151,4 +151,4 @@ class VirtualBench:
 
 
 def _packages(built: SamplePackages) -> Packages:
-    return Packages(current=built.current, previous=built.previous, certificate=built.certificate, broken=built.broken)
+    return Packages(**{name: getattr(built, name) for name in Packages.model_fields})

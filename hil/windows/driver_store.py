@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDER = r"C:\hil\packages"
 PNPUTIL_TIMEOUT_S = 180.0
 """A network driver that hangs in its halt handler holds pnputil; Windows itself gives up after minutes."""
-DONE, NO_BETTER_DRIVER, REBOOT_NEEDED = 0, 259, 3010
+DONE, NO_BETTER_DRIVER, REBOOT_NEEDED, REBOOT_BEGUN = 0, 259, 3010, 1641
 MEANINGS = {
     1: "bad command line",
     2: "a file is missing",
@@ -31,16 +31,19 @@ MEANINGS = {
     13: "the INF is invalid",
     NO_BETTER_DRIVER: "nothing matched, or the device already has a better driver",
     REBOOT_NEEDED: "done, reboot needed",
-    1641: "done, reboot under way",
+    REBOOT_BEGUN: "done, reboot under way",
     0x800B0100: "the catalog is not signed",
     0x800B0101: "a certificate is expired",
+    0x800B010C: "a certificate is revoked",
+    0x800B0111: "a certificate is among those that the machine distrusts",
     0x800B0109: "the chain ends in a root that the machine does not trust",
     0x80096010: "the catalog's signature is damaged",
     0xE000022F: "the package has no catalog",
     0xE000023C: "the INF is not in the store",
     0xE000023D: "a device still uses the package",
     0xE0000242: "the publisher is not trusted",
-    0xE0000247: "the store could not take the package",
+    0xE0000243: "the publisher is not trusted, and code integrity is enforced",
+    0xE0000247: "the store could not take the package: its catalog is not signed, or by someone who is not trusted",
     0xE000024B: "a file is not what the catalog says: changed after it was signed",
 }
 _HINTS = {
@@ -93,6 +96,7 @@ class InstallResult:
     new: bool
     """False when the store had this very package before."""
     reboot_needed: bool
+    """The device goes on with what it had until Windows restarts (3010)."""
 
     @property
     def installed(self) -> bool:
@@ -101,10 +105,15 @@ class InstallResult:
 
 
 class DriverStore:
-    """The store of one machine."""
+    """The store of one machine.
 
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+    ``restarting`` is called at each restart of Windows for a package. :meth:`install`, :meth:`uninstall`,
+    :meth:`remove_all` and :meth:`restore` make it when Windows asks for one, :meth:`add` and :meth:`delete` say so.
+    """
+
+    def __init__(self, machine: Machine, restarting: Callable[[], None] = lambda: None) -> None:
+        self._machine, self._restarting = machine, restarting
+        self._log_begin: int | None = None
 
     def list(self) -> tuple[StoredDriver, ...]:
         """Every third-party package, by published name."""
@@ -125,19 +134,32 @@ class DriverStore:
         """Which versions of this driver are in the store, oldest first."""
         return tuple(driver.version for driver in self.of(package))
 
-    def add(self, package: Package, *, install: bool = True) -> InstallResult:
+    def install(self, package: Package) -> InstallResult:
+        """:meth:`add`, to the end: with a restart of Windows when it asks for one."""
+        result = self.add(package)
+        if result.reboot_needed:
+            self._restart()
+        return result
+
+    def add(self, package: Package, *, install: bool = True, reboot: bool = False) -> InstallResult:
         """Send the package, add it to the store and, with ``install``, put it on devices that it fits better.
 
+        With ``reboot`` Windows restarts by itself if it has to; this comes back once it has, proven by its boot.
         Raises PackageRefused when Windows takes it not, DriverInstallFailed when it says yes and the store has it not.
         """
         machine = self._machine
+        self._note_log()
         inf = self.send(package)
         with machine.journal.span("step", f"add {package.inf_name} {package.version}", inf=inf) as outcome:
             before = {driver.published for driver in self.list()}
-            flags = ["/install"] if install else []
+            flags = ["/install"] * install + ["/reboot"] * reboot
+            boot = machine.boot() if reboot else None
             done = machine.ssh.run(["pnputil", "/add-driver", inf, *flags], timeout_s=PNPUTIL_TIMEOUT_S)
             outcome["exit_code"] = done.exit_code
-            if done.exit_code not in (DONE, NO_BETTER_DRIVER, REBOOT_NEEDED):
+            if boot and done.exit_code == REBOOT_BEGUN:
+                self._restarting()
+                machine.wait_booted(after=boot)
+            elif done.exit_code not in (DONE, NO_BETTER_DRIVER, REBOOT_NEEDED):
                 raise self._refused(f"Windows to take {package.inf_name} {package.version}", done.exit_code, inf)
             stored = self._which(package, before)
             outcome["published"] = stored.published
@@ -158,6 +180,7 @@ class DriverStore:
         Raises PackageRefused, with 0xE000023D for a package in use that is not to be uninstalled.
         """
         machine = self._machine
+        self._note_log()
         with machine.journal.span("step", f"delete {published}") as outcome:
             flags = ["/uninstall"] if uninstall else []
             done = machine.ssh.run(["pnputil", "/delete-driver", published, *flags], timeout_s=PNPUTIL_TIMEOUT_S)
@@ -166,18 +189,31 @@ class DriverStore:
                 raise self._refused(f"Windows to remove {published}", done.exit_code, published)
         return done.exit_code == REBOOT_NEEDED
 
-    def remove_all(self, package: Package) -> None:
-        """No version of this driver stays; oldest first, so that no device is bound to one of them on the way."""
-        for driver in self.of(package):
-            self.delete(driver.published)
+    def uninstall(self, *published: str) -> None:
+        """:meth:`delete`, to the end: with one restart of Windows when it asks for it."""
+        if any([self.delete(name) for name in published]):
+            self._restart()
+
+    def remove_all(self, *packages: Package) -> None:
+        """No version of these drivers stays; oldest first, so that no device is bound to one of them on the way."""
+        self.uninstall(*dict.fromkeys(driver.published for package in packages for driver in self.of(package)))
 
     def restore(self, package: Package) -> None:
         """Make ``package`` the only one of its driver, and bound: what a test that changed packages undoes with."""
-        for driver in self.of(package):
-            same = (driver.version, driver.date) == (package.version, package.date)
-            if not (same and self._holds(driver, package)):
-                self.delete(driver.published)
-        self.add(package)
+        self.uninstall(*(driver.published for driver in self.of(package) if not self.holds(driver, package)))
+        self.install(package)
+
+    def log(self) -> str:
+        """What Windows noted in setupapi.dev.log since the first change that was made through this object."""
+        return setup_log.since(self._machine, self._log_begin) if self._log_begin is not None else ""
+
+    def _restart(self) -> None:
+        self._restarting()
+        self._machine.reboot()
+
+    def _note_log(self) -> None:
+        if self._log_begin is None:
+            self._log_begin = setup_log.size(self._machine)
 
     def _which(self, package: Package, before: Iterable[str]) -> StoredDriver:
         """The entry that an add made, or found: Windows does not say which by any code."""
@@ -185,7 +221,7 @@ class DriverStore:
         new = [driver for driver in same if driver.published not in set(before)]
         candidates = new or same
         if len(candidates) > 1:
-            candidates = [driver for driver in candidates if self._holds(driver, package)] or candidates
+            candidates = [driver for driver in candidates if self.holds(driver, package)] or candidates
         if not candidates:
             raise DriverInstallFailed(
                 f"{package.inf_name} {package.version} in the driver store", seen=f"versions {self.versions(package)}",
@@ -193,8 +229,10 @@ class DriverStore:
             )  # fmt: skip
         return candidates[-1]
 
-    def _holds(self, driver: StoredDriver, package: Package) -> bool:
-        """Whether the image of this entry is the package's: version and date of an altered package look the same."""
+    def holds(self, driver: StoredDriver, package: Package) -> bool:
+        """Whether this entry is the package, by its image too: version and date of an altered one look the same."""
+        if (driver.version, driver.date) != (package.version, package.date):
+            return False
         path = rf"{driver.folder}\{package.driver_file.path.replace('/', chr(92))}"
         found = self._machine.shell.run(Command("Get-FileHash", LiteralPath=path, Algorithm="SHA256"))
         return str(found[0]["Hash"]).upper() == package.driver_sha256

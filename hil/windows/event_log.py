@@ -25,7 +25,10 @@ PNP_CONFIGURATION = "Microsoft-Windows-Kernel-PnP/Configuration"
 PNP_MANAGEMENT = "Microsoft-Windows-Kernel-PnP/Device Management"
 LOGS = (SYSTEM, PNP_CONFIGURATION, PNP_MANAGEMENT)
 """On by default in Windows 10 and 11, and what a driver's test needs."""
+CODE_INTEGRITY_LOG = "Microsoft-Windows-CodeIntegrity/Operational"
+"""On by default too; what it refused is a question of few tests."""
 
+CODE_INTEGRITY = "Microsoft-Windows-CodeIntegrity"
 KERNEL_POWER = "Microsoft-Windows-Kernel-Power"
 KERNEL_BOOT = "Microsoft-Windows-Kernel-Boot"
 KERNEL_GENERAL = "Microsoft-Windows-Kernel-General"

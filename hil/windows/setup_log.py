@@ -10,10 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hil.remote import Command
+
 if TYPE_CHECKING:
     from hil.windows.machine import Machine
 
-PATH = r"C:\Windows\INF\setupapi.dev.log"
+FOLDER, NAME = r"C:\Windows\INF", "setupapi.dev.log"
+PATH = rf"{FOLDER}\{NAME}"
+_UTF_16 = b"\xff\xfe"
 
 
 def sections(text: str) -> list[str]:
@@ -41,10 +45,29 @@ def last_section(machine: Machine, subject: str) -> str:
 
     Raises as downloads do.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "setupapi.dev.log"
-        machine.download(PATH, local)
-        data = local.read_bytes()
-    text = data.decode("utf-16" if data[:2] == b"\xff\xfe" else "utf-8", "replace")
-    about = [section for section in sections(text) if subject.lower() in section.lower()]
+    about = [section for section in sections(_text(_data(machine))) if subject.lower() in section.lower()]
     return about[-1] if about else ""
+
+
+def size(machine: Machine) -> int:
+    """Bytes now, for :func:`since`; 0 when Windows has not begun the file yet."""
+    found = machine.shell.run(Command("Get-ChildItem", Path=FOLDER, Filter=NAME, File=True))
+    return int(found[0]["Length"]) if found else 0
+
+
+def since(machine: Machine, begin: int) -> str:
+    """What was written after the file had ``begin`` bytes; all of it when Windows began a new one. Raises as downloads
+    do."""
+    data = _data(machine)
+    return _text(data if len(data) < begin else data[:2] * (data[:2] == _UTF_16) + data[begin:])
+
+
+def _data(machine: Machine) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / NAME
+        machine.download(PATH, local)
+        return local.read_bytes()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-16" if data[:2] == _UTF_16 else "utf-8", "replace")

@@ -48,14 +48,7 @@ def import_certificate(machine: Machine, der: bytes) -> tuple[str, ...]:
     missing = tuple(store for store in STORES if store not in trusted_in(machine, der))
     if not missing:
         return ()
-    remote = rf"{FOLDER}\{thumbprint(der)}.cer"
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "certificate.cer"
-        local.write_bytes(der)
-        machine.upload(local, remote)
-    for store in missing:
-        location = rf"Cert:\LocalMachine\{store}"
-        machine.shell.run(Command("Import-Certificate", FilePath=remote, CertStoreLocation=location))
+    put(machine, der, *missing)
     if trusted_in(machine, der) != STORES:
         raise BenchError(
             f"certificate {thumbprint(der)} in {' and '.join(STORES)}", seen=f"only in {trusted_in(machine, der)}",
@@ -64,12 +57,28 @@ def import_certificate(machine: Machine, der: bytes) -> tuple[str, ...]:
     return missing
 
 
+def put(machine: Machine, der: bytes, *stores: str) -> None:
+    """Put the certificate into stores of the machine: ``Disallowed`` has those that it distrusts."""
+    remote = rf"{FOLDER}\{thumbprint(der)}.cer"
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "certificate.cer"
+        local.write_bytes(der)
+        machine.upload(local, remote)
+    for store in stores:
+        location = rf"Cert:\LocalMachine\{store}"
+        machine.shell.run(Command("Import-Certificate", FilePath=remote, CertStoreLocation=location))
+
+
+def take(machine: Machine, der: bytes, *stores: str) -> None:
+    """Take the certificate out of stores that have it."""
+    for store in stores:
+        machine.shell.run(Command("Remove-Item", Path=_path(store, der)))
+
+
 def remove_certificate(machine: Machine, der: bytes, stores: Iterable[str] = STORES) -> None:
     """Take the certificate out of these stores; nothing happens where it is not."""
     present = trusted_in(machine, der)
-    for store in stores:
-        if store in present:
-            machine.shell.run(Command("Remove-Item", Path=_path(store, der)))
+    take(machine, der, *(store for store in stores if store in present))
 
 
 def test_signing(machine: Machine) -> bool:

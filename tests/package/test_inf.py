@@ -14,9 +14,9 @@ from hil.package import Inf, Target, keywords, models
 from hil.package import install as installs
 from hil.package.check import check_inf
 from hil.package.entries import _entry, _plain_entry
-from hil.virtual.driver.inf_text import inf_text
+from hil.virtual.driver.inf_text import Release, inf_text
 
-SAMPLE = inf_text("2.1.0.0", date(2025, 9, 15), 1000).encode("ascii")
+SAMPLE = inf_text(Release("2.1.0.0", date(2025, 9, 15)), 1000).encode("ascii")
 MODEL = "[Manufacturer]\n%Us%=M,NTamd64\n[M.NTamd64]\nx=I,PCI\\A\n"
 """One model, whose install section is [I]."""
 

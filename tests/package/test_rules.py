@@ -9,9 +9,9 @@ import pytest
 from hil.package import Inf, Severity
 from hil.package.check import check_inf
 from hil.package.rules import RULES, files, images, signing
-from hil.virtual.driver.inf_text import inf_text
+from hil.virtual.driver.inf_text import Release, inf_text
 
-SAMPLE = inf_text("2.1.0.0", date(2025, 9, 15), 1000)
+SAMPLE = inf_text(Release("2.1.0.0", date(2025, 9, 15)), 1000)
 TODAY = date(2026, 1, 1)
 PARAMS = "\n[HilNic.params]\n"
 """What follows is joined with the sample's settings, since sections of one name are merged."""

@@ -211,8 +211,9 @@ FAULTS = "hil.virtual.faults.package"
 
 def test_fault_broken_signature_accepted(tmp_path, samples):
     """The fault makes Windows take the altered package, and load it."""
-    with VirtualWindows(tmp_path, faults=[f"{FAULTS}:BrokenSignatureAccepted"]) as machine:
+    with VirtualWindows(tmp_path, faults=["hil.virtual.faults.signature:BrokenSignatureAccepted"]) as machine:
         machine.upload(samples.broken, r"C:\hil\broken")
+        machine.trust(samples)
         assert add(machine, "broken") == 0
         assert machine.nic.started
 

@@ -5,13 +5,41 @@ Values and defaults of keywords: Microsoft, "Standardized INF Keywords for Netwo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 PROVIDER = "HIL Lab"
 DEVICE = "HIL Lab Virtual Ethernet Adapter"
 HARDWARE_IDS = (r"PCI\VEN_1D0F&DEV_7A10&SUBSYS_00011D0F&REV_01", r"PCI\VEN_1D0F&DEV_7A10")
-SERVICE = "hilnic"
-INF_NAME, SYS_NAME, CAT_NAME = "hilnic.inf", "hilnic.sys", "hilnic.cat"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What one package says of itself."""
+
+    version: str
+    date: date
+    driver: str = "hilnic"
+    """Name of the INF, the catalog, the image and the service."""
+    provider: str = PROVIDER
+    hardware_ids: tuple[str, ...] = HARDWARE_IDS
+    """Most specific first."""
+    reboot: bool = False
+    """Windows is to restart after it was put on a device that runs."""
+
+    @property
+    def inf_name(self) -> str:
+        return f"{self.driver}.inf"
+
+    @property
+    def sys_name(self) -> str:
+        return f"{self.driver}.sys"
+
+    @property
+    def cat_name(self) -> str:
+        return f"{self.driver}.cat"
+
+
 
 _ON_OFF = {"0": "Disabled", "1": "Enabled"}
 _BY_DIRECTION = {"0": "Disabled", "1": "Tx Enabled", "2": "Rx Enabled", "3": "Rx & Tx Enabled"}
@@ -61,8 +89,7 @@ PnpLockdown = 1
 %Provider% = HilNic,NTamd64.10.0...19041
 
 [HilNic.NTamd64.10.0...19041]
-%Device% = HilNic.ndi, {full_id}
-%Device% = HilNic.ndi, {short_id}
+{models}
 
 [SourceDisksNames]
 1 = %Disk%
@@ -84,7 +111,7 @@ BusType         = 5 ; PCI
 *PhysicalMediaType = 14 ; NdisPhysicalMedium802_3
 CopyFiles = HilNic.copy
 AddReg    = HilNic.reg, HilNic.params
-
+{reboot}
 [HilNic.ndi.NTamd64.Services]
 AddService = {service}, 0x2, HilNic.service, HilNic.log
 
@@ -116,6 +143,8 @@ HKR,, TypesSupported, 0x00010001, 7
 HKR, Ndi, Service, 0, "{service}"
 HKR, Ndi\Interfaces, UpperRange, 0, "ndis5"
 HKR, Ndi\Interfaces, LowerRange, 0, "ethernet"
+; each release sets it anew
+HKR,, WakeFromS5, 0, "1"
 
 [HilNic.params]
 """
@@ -140,11 +169,13 @@ Disk     = "{device} installation disk"
 """
 
 
-def inf_text(version: str, released: date, link_mbps: int) -> str:
+def inf_text(release: Release, link_mbps: int) -> str:
     """The INF with CR LF line ends; the adapter offers no speed above ``link_mbps``."""
     names = {
-        "device": DEVICE, "provider": PROVIDER, "service": SERVICE, "cat": CAT_NAME, "sys": SYS_NAME,
-        "full_id": HARDWARE_IDS[0], "short_id": HARDWARE_IDS[1], "version": version, "date": released,
+        "device": DEVICE, "provider": release.provider, "service": release.driver, "cat": release.cat_name,
+        "sys": release.sys_name, "version": release.version, "date": release.date,
+        "models": "\n".join(f"%Device% = HilNic.ndi, {name}" for name in release.hardware_ids),
+        "reboot": "Reboot\n" if release.reboot else "",
     }  # fmt: skip
     speeds = {"0": "Auto Negotiation"} | {value: text for mbps, (value, text) in _SPEEDS.items() if mbps <= link_mbps}
     lines = [line for entry in (("*SpeedDuplex", "Speed & Duplex", "0", speeds), *_ENUMS) for line in _enum(*entry)]

@@ -1,30 +1,54 @@
-"""Builds the sample packages into a folder: current, previous, and one that was altered after it was signed."""
+"""Builds the sample packages into a folder: releases, another driver for the same NIC, and what Windows must refuse."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from hil.clock import utc_now
 from hil.virtual.driver import image
-from hil.virtual.driver.inf_text import CAT_NAME, DEVICE, HARDWARE_IDS, INF_NAME, SYS_NAME, inf_text
-from hil.virtual.driver.signing import Publisher
+from hil.virtual.driver.inf_text import DEVICE, HARDWARE_IDS, Release, inf_text
+from hil.virtual.driver.signing import Publisher, unsigned_catalog
 
-CURRENT = ("2.1.0.0", date(2025, 9, 15))
-PREVIOUS = ("2.0.0.0", date(2025, 3, 3))
+CURRENT = Release("2.1.0.0", date(2025, 9, 15))
+PREVIOUS = Release("2.0.0.0", date(2025, 3, 3))
+NEXT = Release("2.1.1.0", date(2025, 9, 22))
+RESTARTING = Release("2.2.0.0", date(2025, 10, 20), reboot=True)
+OTHER = Release("3.0.0.0", date(2025, 11, 3), driver="hiloem", provider="HIL OEM", hardware_ids=HARDWARE_IDS[1:])
+"""A PC maker's: younger, and for any board of the kind, so that the NIC maker's own fits better."""
 PUBLISHER = "HIL Lab Test Certificate"
+_A_YEAR = timedelta(days=365)
+
+Catalog = Callable[[dict[str, bytes], tuple[str, ...], datetime], bytes]
+"""From files by name, hardware ids and the time."""
 
 
 @dataclass(frozen=True)
-class SamplePackages:
-    """Where things are; each package is a folder."""
+class Folders:
+    """Each package is a folder."""
 
     current: Path
     previous: Path
+    other: Path
+    """Another driver for the same NIC."""
+    restarting: Path
+    """A release after the current one that asks for a restart of Windows."""
     broken: Path
     """The current package with one byte of its .sys changed after signing."""
+    unsigned: Path
+    """A release with a catalog that nobody signed."""
+    expired: Path
+    """A release signed with a certificate that was over by then, without a time stamp."""
+    revoked: Path
+    """A release signed by a publisher of its own, whom a test may distrust."""
+
+
+@dataclass(frozen=True)
+class SamplePackages(Folders):
+    """Where things are."""
+
     certificate: Path
     """The publisher's self-signed certificate, DER: to be trusted as root and as publisher."""
     iperf3: Path
@@ -37,25 +61,38 @@ def build(
 
     ``written_inf`` gets each INF as it should be, and returns it as it is written and signed.
     """
-    publisher = Publisher.create(PUBLISHER, utc_now())
-    for name, (version, released) in (("current", CURRENT), ("previous", PREVIOUS)):
-        _package(folder / name, version, released, written_inf(inf_text(version, released, link_mbps)), publisher)
-    _altered(folder / "current", folder / "broken")
+    now = utc_now()
+    publisher = Publisher.create(PUBLISHER, now)
+    late = publisher.issue("HIL Lab Expired Certificate", now - 2 * _A_YEAR, now - _A_YEAR)
+    distrusted = publisher.issue("HIL Lab Second Publisher", now - timedelta(days=1), now + _A_YEAR)
+    places = Folders(**{field.name: folder / field.name for field in fields(Folders)})
+
+    def package(place: Path, release: Release, catalog: Catalog = publisher.sign_catalog) -> None:
+        _package(place, release, written_inf(inf_text(release, link_mbps)), catalog)
+
+    package(places.current, CURRENT)
+    package(places.previous, PREVIOUS)
+    package(places.other, OTHER)
+    package(places.restarting, RESTARTING)
+    package(places.unsigned, NEXT, unsigned_catalog)
+    package(places.expired, NEXT, late.sign_catalog)
+    package(places.revoked, NEXT, distrusted.sign_catalog)
+    _altered(places.current, places.broken)
     certificate = folder / "hil-lab.cer"
     certificate.write_bytes(publisher.der)
     tools = folder / "tools"
     tools.mkdir(parents=True, exist_ok=True)
     iperf3 = tools / "iperf3.exe"
-    iperf3.write_bytes(image.program("iperf3.exe", "3.18.0.0", "iperf3", _moment(CURRENT[1])))
-    return SamplePackages(folder / "current", folder / "previous", folder / "broken", certificate, iperf3)
+    iperf3.write_bytes(image.program("iperf3.exe", "3.18.0.0", "iperf3", _moment(CURRENT.date)))
+    return SamplePackages(**vars(places), certificate=certificate, iperf3=iperf3)
 
 
-def _package(folder: Path, version: str, released: date, inf: str, publisher: Publisher) -> None:
+def _package(folder: Path, release: Release, inf: str, catalog: Catalog) -> None:
     files = {
-        INF_NAME: inf.encode("ascii"),
-        SYS_NAME: image.driver(SYS_NAME, version, DEVICE, _moment(released)),
+        release.inf_name: inf.encode("ascii"),
+        release.sys_name: image.driver(release.sys_name, release.version, DEVICE, _moment(release.date)),
     }
-    files[CAT_NAME] = publisher.sign_catalog(files, HARDWARE_IDS, utc_now())
+    files[release.cat_name] = catalog(files, release.hardware_ids, utc_now())
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -66,7 +103,7 @@ def _altered(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for file in source.iterdir():
         data = bytearray(file.read_bytes())
-        if file.name == SYS_NAME:
+        if file.suffix == ".sys":
             data[0x5FF] ^= 0xFF
         (target / file.name).write_bytes(data)
 

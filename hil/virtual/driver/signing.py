@@ -34,11 +34,13 @@ _OBSOLETE = "<<<Obsolete>>>"
 
 @dataclass(frozen=True)
 class Publisher:
-    """A self-signed code-signing certificate and its key, as the driver kit makes for test signing."""
+    """A code-signing certificate and its key; self-signed, as the driver kit makes for test signing, or issued."""
 
     name: str
     certificate: pyca.Certificate
     key: rsa.RSAPrivateKey
+    issuers: tuple[Publisher, ...] = ()
+    """From who issued the certificate up to the root; none for a self-signed one."""
 
     @classmethod
     def create(cls, name: str, now: datetime) -> Publisher:
@@ -60,6 +62,21 @@ class Publisher:
             .add_extension(_key_usage(), critical=True)
         )
         return cls(name, builder.sign(key, hashes.SHA256()), key)
+
+    def issue(self, name: str, begin: datetime, end: datetime) -> Publisher:
+        """Another publisher, with a certificate that this one issued. It has the same key, which costs no time."""
+        builder = (
+            pyca.CertificateBuilder()
+            .subject_name(pyca.Name([pyca.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(self.certificate.subject)
+            .public_key(self.key.public_key())
+            .serial_number(pyca.random_serial_number())
+            .not_valid_before(begin)
+            .not_valid_after(end)
+            .add_extension(pyca.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(pyca.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
+        )
+        return Publisher(name, builder.sign(self.key, hashes.SHA256()), self.key, (self, *self.issuers))
 
     @property
     def der(self) -> bytes:
@@ -87,11 +104,19 @@ class Publisher:
             "signature_algorithm": {"algorithm": "rsassa_pkcs1v15", "parameters": core.Null()},
             "signature": signature,
         })  # fmt: skip
-        signed = cms.SignedData({
-            "version": "v1", "digest_algorithms": [sha256], "signer_infos": [signer], "certificates": [certificate],
-            "encap_content_info": {"content_type": "microsoft_ctl", "content": content},
-        })  # fmt: skip
-        return bytes(cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump())
+        brought = [x509.Certificate.load(publisher.der) for publisher in (self, *self.issuers)]
+        return _message(content, digest_algorithms=[sha256], signer_infos=[signer], certificates=brought)
+
+
+def unsigned_catalog(files: Mapping[str, bytes], hardware_ids: tuple[str, ...], now: datetime) -> bytes:
+    """A catalog as Inf2Cat leaves it, before SignTool."""
+    return _message(_trust_list(files, hardware_ids, now), digest_algorithms=[], signer_infos=[])
+
+
+def _message(content: ctl.CertificateTrustList, **signatures: object) -> bytes:
+    inner = {"content_type": "microsoft_ctl", "content": content}
+    signed = cms.SignedData({"version": "v1", "encap_content_info": inner, **signatures})
+    return bytes(cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump())
 
 
 def _key_usage() -> pyca.KeyUsage:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from hil.virtual.windows.driver_store import StoredPackage
 
 BANNER = "Microsoft PnP Utility\n"
-ACCESS_DENIED, NO_MORE_ITEMS, REBOOT_REQUIRED = 5, 259, 3010
+ACCESS_DENIED, NO_MORE_ITEMS, REBOOT_REQUIRED, REBOOT_INITIATED = 5, 259, 3010, 1641
+REBOOT_DELAY_S = 5.0
+PROCESS = r"C:\Windows\System32\pnputil.exe"
 REBOOT_INSTALL = "System reboot is needed to complete install operations!"
 CLASS_NAMES = {"net": "Network adapters", "netservice": "Network Service", "nettrans": "Network Protocol"}
 _LEGACY = {"-a": "/add-driver", "-d": "/delete-driver", "-e": "/enum-drivers", "-i": "/install", "-f": "/force"}
@@ -98,7 +100,7 @@ async def run(call: ToolCall) -> int:
         if not call.windows.elevated and not verb.startswith("/enum-"):
             call.out("Access is denied.")
             return ACCESS_DENIED
-        return await verbs[verb](call, args[1:])
+        return call.bench.faults.exit_code(await verbs[verb](call, args[1:]), verb=verb)
     except UsageMistake:
         call.out(USAGE)
         return 1
@@ -114,10 +116,16 @@ async def _add(call: ToolCall, args: list[str]) -> int:
         result, new, needs_reboot = await _add_one(call, path, install="/install" in options)
         code, added, reboot = result or code, added + new, reboot or needs_reboot
     call.out(f"\nTotal driver packages:  {len(found)}\nAdded driver packages:  {added}")
-    if reboot and code == 0:
-        call.out(REBOOT_INSTALL)
+    if not reboot or code:
+        return code
+    call.out(REBOOT_INSTALL)
+    if "/reboot" not in options:
         return REBOOT_REQUIRED
-    return code
+    call.bench.machine.request_shutdown(
+        restart=True, delay_s=REBOOT_DELAY_S, process=f"{PROCESS} ({call.windows.computer_name})",
+        reason="Operating System: Reconfiguration (Planned)", code="0x80020004",
+    )  # fmt: skip
+    return REBOOT_INITIATED
 
 
 async def _add_one(call: ToolCall, path: str, *, install: bool) -> tuple[int, bool, bool]:

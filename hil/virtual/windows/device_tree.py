@@ -11,7 +11,7 @@ from hil.virtual.windows.adapters import Adapter
 from hil.virtual.windows.hardware import Port, ports
 from hil.virtual.windows.images import Images, LoadedImage
 from hil.virtual.windows.settings import CLASS_KEY
-from hil.virtual.windows.state import NET_CLASS_GUID, BoundDriver, Devnode
+from hil.virtual.windows.state import NET_CLASS_GUID, BoundDriver, Devnode, RegistryValue
 
 if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
@@ -82,21 +82,23 @@ class DeviceTree:
         """Choose ``driver`` for ``node``: driver key, service, Kernel-PnP 400; starts nothing."""
         updated = node.driver is not None
         self._bind(node, driver)
+        for other in self._nodes.values():
+            if other.driver and other is not node:
+                other.driver = self.windows.bench.faults.neighbour_driver(other.driver, installed=driver)
         report.configured(self.windows.events, node, driver, updated=updated)
 
     def _bind(self, node: Devnode, driver: BoundDriver) -> None:
-        registry = self.windows.registry
-        updated = node.driver is not None
+        registry, before, faults = self.windows.registry, node.driver, self.windows.bench.faults
         if not node.driver_key:
             node.driver_key = f"{NET_CLASS_GUID}\\{next(self._numbers):04d}"
         key = f"{CLASS_KEY}\\{node.driver_key}"
         registry.delete_key(f"{key}\\Ndi")
         for value in driver.software_key:
             path = f"{key}\\{value.subkey}" if value.subkey else key
-            current = registry.key(path)
-            if not updated or value.subkey or current is None or value.name.lower() not in current.values:
+            if not self._kept(node, path, value):
                 registry.set(path, value.name, value.data, value.kind)
-        node.driver, node.class_name, node.class_guid = driver, "Net", NET_CLASS_GUID
+        node.driver = faults.bound_driver(driver, previous=before) if before else driver
+        node.class_name, node.class_guid = "Net", NET_CLASS_GUID
         node.description = driver.description or node.description
         node.manufacturer = driver.provider
         node.install_date = self.windows.now()
@@ -109,8 +111,18 @@ class DeviceTree:
             ("MatchingDeviceId", driver.matching_id.lower()),
         ):  # fmt: skip
             registry.set(key, name, text)
-        self.windows.services.add_driver(driver.service, node.description, driver.image_path)
+        image = faults.service_image(driver.image_path, previous=before.image_path) if before else driver.image_path
+        self.windows.services.add_driver(driver.service, node.description, image)
         self._add_adapter(node)
+
+    def _kept(self, node: Devnode, path: str, value: RegistryValue) -> bool:
+        """Whether an install leaves the value that is there already."""
+        key = self.windows.registry.key(path)
+        if key is None or value.name.lower() not in key.values:
+            return False
+        port = self.port_of(node)
+        tested = port is not None and port.under_test and not value.subkey
+        return self.windows.bench.faults.keeps_setting(value.keeps, keyword=value.name) if tested else value.keeps
 
     def unbind(self, node: Devnode) -> None:
         """Take the driver away (problem 28) with its key and its interface; the node must be stopped."""

@@ -113,7 +113,7 @@ class DeviceWork(DeviceTree):
         if port and port.under_test and not faults.starts(True, reason=reason):
             self._start_failed(node, driver, reason)
             return False
-        node.started, node.problem, node.problem_status = True, 0, 0
+        node.started, node.problem, node.problem_status, node.restart_needed = True, 0, 0, False
         self.images.load(driver)
         if port and port.under_test:
             self.windows.memory.leak(*faults.leaks((0, 0), reason=reason))
@@ -199,7 +199,7 @@ class DeviceWork(DeviceTree):
         reason = "arrival"
         if node.driver is None:
             best = self.windows.best_driver(node)
-            if best:
+            if best and self.windows.bench.faults.finds_driver(True, occasion="arrival"):
                 self.bind(node, best)
                 reason = "install"
         await self._start(node, reason)
@@ -244,7 +244,7 @@ class DeviceWork(DeviceTree):
 
     def cable_changed(self, connected: bool) -> None:
         for adapter in self.adapters:
-            if adapter.port.under_test:
+            if adapter.port.under_test and self.windows.bench.faults.sees_cable(True, connected=connected):
                 adapter.cable_changed(connected)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -16,7 +16,7 @@ from hil.errors import UsageError
 from hil.package import Model, Package, Target
 from hil.package import install as installs
 from hil.virtual.windows import signing_policy
-from hil.virtual.windows.signing_policy import FILE_NOT_FOUND, INVALID_DATA, SetupError
+from hil.virtual.windows.signing_policy import FILE_NOT_FOUND, INVALID_DATA, SetupError, SignatureError
 from hil.virtual.windows.state import BoundDriver, Devnode, RegistryValue
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class DriverStore:
         log.line("sig", "{_VERIFY_FILE_SIGNATURE}")
         try:
             signing_policy.check_package(self.windows, package)
-        except SetupError as error:
-            log.error("sig", f"Error 0x{error.code:08x}: {error.text}")
+        except SignatureError as error:
+            log.error("sig", error.said)
             for finding in package.verify():
                 log.error("sig", f"Verifying file against specific catalog failed: {finding.where.rpartition('/')[2]}")
             log.error("sig", f"Driver package failed signature validation. Error = 0x{error.code:08X}")
@@ -166,7 +166,8 @@ class DriverStore:
         log.line("sto", f"{{Delete Driver Package: {stored.folder}\\{stored.original_inf}}}")
         for node in users if uninstall else ():
             await self._replace(node, log)
-        if not any(other.package.service == stored.package.service for other in self.all()) and not force:
+        last = not force and all(other.package.service != stored.package.service for other in self.all())
+        if last and self.windows.bench.faults.deletes_service(True):
             self.windows.services.delete(stored.package.service)
         return users if uninstall else []
 
@@ -183,7 +184,7 @@ class DriverStore:
         old = node.driver.inf if node.driver else ""
         await devices.stop(node)
         best = self.best_match(node, without=old)
-        if best is None:
+        if best is None or not self.windows.bench.faults.finds_driver(True, occasion="removal"):
             devices.unbind(node)
             log.line("dvi", f"No driver left for {node.instance_id}")
             return
@@ -224,12 +225,22 @@ class DriverStore:
                 log.line("ndv", f"Device is up-to-date: {node.instance_id} runs {node.driver and node.driver.inf}")
                 continue
             log.line("dvi", f"{{Install Device - {node.instance_id}}}")
-            await devices.stop(node)
-            devices.bind(node, bound(match))
-            if not node.disabled:
-                await devices.start(node, reason="install")
-            log.line("dvi", f"Device Status: problem 0x{node.problem:x} (0x{node.problem_status:08x})")
+            await self._give(node, bound(match), log)
         return outcome
+
+    async def _give(self, node: Devnode, driver: BoundDriver, log: LogSection) -> None:
+        """A device that runs is not restarted for a driver with the Reboot directive ("INF Reboot directive")."""
+        devices = self.windows.devices
+        if driver.reboot and node.started:
+            devices.bind(node, driver)
+            node.restart_needed = True
+            log.line("dvi", "Device required reboot: INF install section has the Reboot directive.")
+            return
+        await devices.stop(node)
+        devices.bind(node, driver)
+        if not node.disabled:
+            await devices.start(node, reason="install")
+        log.line("dvi", f"Device Status: problem 0x{node.problem:x} (0x{node.problem_status:08x})")
 
     def _may_load(self, driver: BoundDriver) -> bool:
         if not driver.inf.lower().startswith("oem"):
@@ -265,12 +276,14 @@ def bound(match: Match) -> BoundDriver:
     install = installs.read(package.inf, match.model, package.target)
     service = install.function_driver
     binary = service.binary if service else ""
+    bare = [line.value(0).lower() for line in package.inf.lines(install.section) if line.key is None]
     image = binary.replace("%13%", stored.folder).replace("%12%", r"C:\Windows\System32\drivers")
     return BoundDriver(
         inf=stored.published, original_inf=stored.original_inf, provider=package.provider, version=package.version,
         date=stored.released, signer=package.signer, service=service.name if service else "", store_path=stored.folder,
         image_path=image, section=install.section, matching_id=match.device_id, rank=match.rank,
         description=match.model.description, software_key=_software_key(package, install),
+        reboot="reboot" in bare,
     )  # fmt: skip
 
 
@@ -280,7 +293,7 @@ def _software_key(package: Package, install: installs.Install) -> tuple[Registry
     for entry in install.registry:
         if entry.root == "HKR":
             data = list(entry.data) if isinstance(entry.data, tuple) else entry.data
-            values.append(RegistryValue(entry.subkey, entry.name, entry.kind, data))
+            values.append(RegistryValue(entry.subkey, entry.name, entry.kind, data, entry.keeps))
     values += [RegistryValue("", name, "REG_DWORD", number) for name, number in install.network]
     settings = (keyword for keyword in package.keywords if not keyword.optional)
-    return (*values, *(RegistryValue("", keyword.name, "REG_SZ", keyword.default) for keyword in settings))
+    return (*values, *(RegistryValue("", keyword.name, "REG_SZ", keyword.default, keeps=True) for keyword in settings))

@@ -85,6 +85,7 @@ class Services:
         self._registry.set(path, "Type", 1 if service.kernel else 0x20)
         self._registry.set(path, "Start", START_TYPES[service.start_type])
         self._registry.set(path, "ErrorControl", 1)
-        self._registry.set(path, "ImagePath", service.image_path, "REG_EXPAND_SZ")
+        image = service.image_path.replace(r"C:\Windows", r"\SystemRoot") if service.kernel else service.image_path
+        self._registry.set(path, "ImagePath", image, "REG_EXPAND_SZ")
         self._registry.set(path, "DisplayName", service.display_name)
         return service

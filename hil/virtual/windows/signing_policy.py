@@ -1,16 +1,19 @@
 """What Windows demands of a driver package's signature: when it is staged, and when its image is loaded.
 
-The catalog that was uploaded is really verified, against the certificates that the machine really trusts.
-Codes: reference windows/executables.json (pnputil) and winerror.h; the value of "publisher not trusted" is unconfirmed.
+The catalog that was uploaded is really verified, against the certificates that the machine really trusts, and those
+that it distrusts. Codes: reference windows/executables.json (pnputil), winerror.h, and logs of setupapi that people
+published (unsigned: 0xE0000247, expired: 0x800B0101). Unconfirmed are those of a publisher that is not trusted
+(0xE0000242) and of one whose certificate is among the untrusted ones: TRUST_E_EXPLICIT_DISTRUST is what WinVerifyTrust
+documents, CERT_E_REVOKED what a revocation list gives; that pnputil hands the former through is by analogy.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hil.package import Package, Reason, SignatureRefused
 from hil.package.catalog import Catalog, file_digest
-from hil.package.signature import verify
+from hil.package.signature import Signer, verify
 
 if TYPE_CHECKING:
     from hil.virtual.windows.system import Windows
@@ -24,53 +27,81 @@ class SetupError(Exception):
         self.code, self.text = code, text
 
 
+class Refusal(NamedTuple):
+    """Why a signature is refused, by the word that faults know; the code, its text, and the log's first line."""
+
+    reason: str
+    code: int
+    text: str
+    said: str = ""
+
+
+class SignatureError(SetupError):
+    """``said`` is what the log says of it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code, refusal.text)
+        self.said = refusal.said or f"Error 0x{refusal.code:08x}: {refusal.text}"
+
+
 FILE_NOT_FOUND = (2, "The system cannot find the file specified")
 INVALID_DATA = (13, "The data is invalid.")
-NO_CATALOG = (0xE000022F, "The third-party INF does not contain digital signature information.")
-HASH_NOT_IN_CATALOG = (
-    0xE000024B,
-    "The hash for the file is not present in the specified catalog file. "
-    "The file is likely corrupt or the victim of tampering.",
-)
-PUBLISHER_NOT_TRUSTED = (
-    0xE0000242, "The publisher of an Authenticode(tm) signed catalog has not yet been established as trusted.",
+NO_CATALOG = Refusal(
+    "unsigned", 0xE000022F, "The third-party INF does not contain digital signature information."
 )  # fmt: skip
-_REFUSALS = {
-    Reason.NOT_SIGNED: (0x800B0100, "No signature was present in the subject."),
-    Reason.DAMAGED: (0x80096010, "The digital signature of the object did not verify."),
-    Reason.UNTRUSTED_ROOT: (
-        0x800B0109,
-        "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust "
-        "provider.",
+TAMPERED = Refusal(
+    "tampered", 0xE000024B, "The hash for the file is not present in the specified catalog file. "
+    "The file is likely corrupt or the victim of tampering.",
+)  # fmt: skip
+UNKNOWN_PUBLISHER = Refusal(
+    "publisher", 0xE0000242,
+    "The publisher of an Authenticode(tm) signed catalog has not yet been established as trusted.",
+)  # fmt: skip
+DISTRUSTED = Refusal("revoked", 0x800B0111, "The certificate was explicitly marked as untrusted by the user.")
+_BY_REASON = {
+    Reason.NOT_SIGNED: Refusal(
+        "unsigned", 0xE0000247, "A problem was encountered while attempting to add the driver to the store.",
+        "Driver package catalog file does not contain a signature, and Code Integrity is enforced.",
     ),
-    Reason.EXPIRED: (
-        0x800B0101,
-        "A required certificate is not within its validity period when verifying against the current system clock or "
-        "the timestamp in the signed file.",
+    Reason.DAMAGED: Refusal("tampered", 0x80096010, "The digital signature of the object did not verify."),
+    Reason.UNTRUSTED_ROOT: Refusal(
+        "root", 0x800B0109, "A certificate chain processed, but terminated in a root certificate which is not trusted "
+        "by the trust provider.",
     ),
-    Reason.WRONG_USAGE: (0x800B0110, "The certificate is not valid for the requested usage."),
-}
+    Reason.EXPIRED: Refusal(
+        "expired", 0x800B0101, "A required certificate is not within its validity period when verifying against the "
+        "current system clock or the timestamp in the signed file.",
+    ),
+    Reason.WRONG_USAGE: Refusal("usage", 0x800B0110, "The certificate is not valid for the requested usage."),
+}  # fmt: skip
 
 
 def check_package(windows: Windows, package: Package) -> None:
-    """The policy for staging. Raises SetupError; the verdict passes through the bench's faults."""
+    """The policy for staging. Raises SignatureError; the verdict passes through the bench's faults."""
     refusal = _refusal(windows, package)
-    if not windows.bench.faults.accepts_signature(refusal is None):
-        raise SetupError(*(refusal or HASH_NOT_IN_CATALOG))
+    reason = refusal.reason if refusal else ""
+    if not windows.bench.faults.accepts_signature(refusal is None, reason=reason):
+        raise SignatureError(refusal or TAMPERED)
 
 
-def _refusal(windows: Windows, package: Package) -> tuple[int, str] | None:
+def _refusal(windows: Windows, package: Package) -> Refusal | None:
     if package.catalog is None:
         return NO_CATALOG
     try:
         signer = verify(package.catalog, windows.certificates.roots(), at=windows.now())
     except SignatureRefused as error:
-        return _REFUSALS[error.reason]
+        return _BY_REASON[error.reason]
     if package.verify():
-        return HASH_NOT_IN_CATALOG
-    if not windows.certificates.trusts_publisher(signer.certificate):
-        return PUBLISHER_NOT_TRUSTED
-    return None
+        return TAMPERED
+    if _distrusted(windows, signer):
+        return DISTRUSTED
+    return None if windows.certificates.trusts_publisher(signer.certificate) else UNKNOWN_PUBLISHER
+
+
+def _distrusted(windows: Windows, signer: Signer) -> bool:
+    """Whether a certificate of the chain is among the untrusted ones. The kernel asks its own list, not this store."""
+    untrusted = {certificate.der for certificate in windows.certificates.store("Disallowed").values()}
+    return not untrusted.isdisjoint(signer.chain)
 
 
 def may_load(windows: Windows, image: bytes, catalog: Catalog | None) -> bool:
@@ -80,5 +111,10 @@ def may_load(windows: Windows, image: bytes, catalog: Catalog | None) -> bool:
     any chain. The verdict passes through the bench's faults.
     """
     digest = file_digest(image)
-    known = catalog is not None and bool(catalog.signer) and any(member.digest == digest for member in catalog.members)
-    return windows.bench.faults.accepts_signature(known and windows.boot_options.test_signing)
+    if catalog is None or not catalog.signer:
+        reason = "unsigned"
+    elif all(member.digest != digest for member in catalog.members):
+        reason = "tampered"
+    else:
+        reason = "" if windows.boot_options.test_signing else "test-signed"
+    return windows.bench.faults.accepts_signature(not reason, reason=reason)

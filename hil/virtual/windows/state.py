@@ -21,6 +21,8 @@ class RegistryValue:
     kind: str
     """REG_SZ, REG_DWORD, REG_MULTI_SZ, REG_EXPAND_SZ, REG_BINARY, REG_QWORD"""
     data: str | int | bytes | list[str]
+    keeps: bool = False
+    """A value that is there already stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class BoundDriver:
     rank: int = 0x00FF0000
     description: str = ""
     software_key: tuple[RegistryValue, ...] = ()
+    reboot: bool = False
+    """The install section has the Reboot directive: a device that runs goes on with its old driver until then."""
 
 
 @dataclass
