@@ -320,6 +320,6 @@ def _must_be_whole(packages: Packages | None) -> None:
     """What will be installed can be read and fits its catalog. Raises UsageError."""
     from hil.package import Package
 
-    for folder in (packages.current, packages.previous) if packages else ():
+    for folder in (packages.current, packages.previous, packages.other, packages.restarting) if packages else ():
         if folder is not None:
             Package.load(folder).require_intact()
