@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
 from hil.errors import DeviceMissing, DutError, LinkLost
-from hil.remote import Command, Pipeline, PowerShellError
+from hil.remote import Command, CommandTimeout, Pipeline, PowerShellError
 from hil.testbed import model
 from hil.wait import pause, wait_until
 from hil.windows.adapter_info import PATTERN_KINDS, AdapterInfo, DriverInfo, Statistics, WakePattern, info_of
@@ -247,9 +247,17 @@ class Adapter:
             return self.machine.shell.run(Command(verb, Name=self.name, **parameters))
 
     def _change(self, verb: str, **parameters: object) -> None:
-        """As :meth:`_ask`; what Windows or the driver refuses for any other reason than our rights is the device's."""
+        """As :meth:`_ask`; what Windows or the driver refuses for any other reason than our rights is the device's.
+
+        So is a change that does not end while Windows answers: the driver hangs in its halt or in its start.
+        """
         try:
             self._ask(verb, **parameters)
+        except CommandTimeout as error:
+            raise DutError(
+                f"{verb} on {self.name} to end", seen=f"Windows answers, the device does not ({self.device.state()})",
+                where=self.machine.where, tried=str(error),
+            ) from error  # fmt: skip
         except PowerShellError as error:
             if error.category == "PermissionDenied" or error.error_id.startswith(NOT_FOUND):
                 raise
