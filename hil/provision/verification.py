@@ -92,6 +92,21 @@ class Verification:
         end_verification(self._machine, self._place.testbed, self._folder)
 
 
+def is_recorded(folder: Path) -> bool:
+    """Whether this controller set Driver Verifier on the machine and has not taken it off; told without the machine."""
+    record = folder / "provisioned.json"
+    return record.is_file() and f'"{DriverVerifier.kind}:' in record.read_text(encoding="utf-8")
+
+
+def reset_verification(machine: Machine, testbed: Testbed, folder: Path) -> None:
+    """From the next boot on Windows is as a person had set it. Until then it stays as it is, and so does the record:
+    the next run restarts the machine and makes sure (:func:`end_verification`)."""
+    recorded = ProvisionRecord(machine, folder).changes
+    ours = [change for change in recorded if change.step.partition(":")[0] == DriverVerifier.kind]
+    for first in ours[:1]:
+        DriverVerifier(Place(machine, testbed), first.step.partition(":")[2]).undo(first.previous)
+
+
 def end_verification(machine: Machine, testbed: Testbed, folder: Path) -> bool:
     """Take off what this or a killed run left of Driver Verifier; whether there was any. Raises BenchError."""
     record = ProvisionRecord(machine, folder)

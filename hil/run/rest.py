@@ -23,7 +23,7 @@ _FRESH_S = 0.3
 def rest(bench: Bench) -> None:
     """Outlets, slot, cable and button at rest, the machine on and staying on, no traffic.
 
-    Bounded by the machine's boot timeout. Raises BenchError with what did not come to rest.
+    Driver Verifier, where a run had set it, is not there from the next boot on. Bounded by the machine's boot timeout. Raises BenchError with what did not come to rest.
     """
     mains_returned = bench.has("outlet") and bench.outlet.state().value != "on"
     bench.to_rest()
@@ -43,6 +43,20 @@ def rest(bench: Bench) -> None:
             shell = PowerShell(session, settings.shell, bench.journal)
             outcome["ended"] = end_programs(shell)
             shell.close()
+    _reset_verifier(bench)
+
+
+def _reset_verifier(bench: Bench) -> None:
+    """A driver must not crash again and again, boot after boot, where nobody watches it any more."""
+    from hil.testbed.state import machine_folder
+
+    folder = machine_folder(bench.testbed)
+    from hil.provision.verification import is_recorded, reset_verification
+
+    if is_recorded(folder):
+        with bench.journal.span("step", "Driver Verifier reset"):
+            reset_verification(bench.machine, bench.testbed, folder)
+
 
 
 def _wake(bench: Bench, session: SshSession, *, patient: bool) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,14 @@ from hil.bench import Bench
 from hil.clock import now_s
 from hil.instruments import Switch
 from hil.journal import Journal
+from hil.provision.verification import end_verification
 from hil.run.watchdog import Watchdog
 from hil.testbed.lease import LeaseLost, lease, seize
 from hil.testbed.model import Testbed, Virtual
+from hil.testbed.state import machine_folder
 from hil.virtual.lab import Lab
 from hil.wait import wait_until
+from hil.windows import verifier
 
 SUPPORT = Path(__file__).parents[1] / "support"
 BENCHES = 3
@@ -42,7 +46,7 @@ class Stand:
         assert self._owner.stdin is not None
         opened.callback(self._owner.stdin.close)
 
-    def live(self, scenario: str, step: int | None) -> list[str]:
+    def live(self, scenario: str, step: int | str | None) -> list[str]:
         """The steps of a scenario, or the word that it was killed at one."""
         assert self._owner.stdin is not None and self._owner.stdout is not None
         folder = self._folder / f"{scenario}-{step}"
@@ -52,6 +56,11 @@ class Stand:
         self._owner.stdin.flush()
         steps: list[str] = json.loads(self._owner.stdout.readline())
         return steps
+
+    def told(self, scenario: str, step: str) -> list[dict[str, Any]]:
+        """The ends of such a step on the watchdog's journal."""
+        lines = next(self._folder.glob(f"{scenario}-*/watchdog.jsonl")).read_text().splitlines()
+        return [one for one in map(json.loads, lines) if one["what"] == step and one["phase"] == "end"]
 
     def unrest(self) -> str:
         """What the next holder finds wrong; nothing, as a rule."""
@@ -118,7 +127,7 @@ def test_killed_at_every_step(scenario: str, least: int, stands: list[Stand]) ->
 
 def test_killed_with_the_mains_off(stands: list[Stand]) -> None:
     """The machine boots again: it was switched off in the middle of a mains-loss test when its run was killed."""
-    assert stands[0].live("mains", 6)[-1] == "killed"
+    assert stands[0].live("mains", "read back")[-1] == "killed"
     assert stands[0].unrest() == ""
 
 
@@ -127,12 +136,24 @@ def test_a_server_that_waits_for_a_client_is_ended(stands: list[Stand]) -> None:
     stand = stands[0]
     if stand.testbed.partner is None:
         pytest.skip("this computer grants no network namespaces, and iperf3 runs in one")
-    steps = stand.live("left_server", None)
-    assert stand.live("left_server", steps.index("observation the server runs"))[-1] == "killed"
+    assert stand.live("left_server", "the server runs")[-1] == "killed"
     assert stand.unrest() == ""
-    lines = next(stand._folder.glob("left_server-*/watchdog.jsonl")).read_text().splitlines()
-    told = [json.loads(line) for line in lines]
-    assert next(record for record in told if record["what"] == "traffic off" and record["phase"] == "end")["ended"] >= 1
+    (done,) = stand.told("left_server", "traffic off")
+    assert done["ended"] >= 1
+
+
+def test_driver_verifier_is_reset(stands: list[Stand]) -> None:
+    """Killed in the restart that brings Driver Verifier, a run leaves a machine whose next boot is without it.
+
+    Else a driver that it stops crashes boot after boot in a night that nobody watches.
+    """
+    stand = stands[0]
+    assert stand.live("verified", "reboot")[-1] == "killed"
+    assert stand.unrest() == ""
+    assert stand.told("verified", "Driver Verifier reset")
+    machine = stand.seen.machine_as_it_is
+    assert verifier.stored(machine).drivers == ()
+    assert end_verification(machine, stand.testbed, machine_folder(stand.testbed))
 
 
 def test_a_holder_that_hangs_is_outranked(stands: list[Stand], tmp_path: Path) -> None:

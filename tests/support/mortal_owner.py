@@ -1,6 +1,6 @@
 """Holds a bench and dies by SIGKILL at a chosen step of what it does there: ``python -m mortal_owner``.
 
-One request a line: {"testbed": ..., "scenario": ..., "step": number or null, "folder": ...}. Each is lived through by a
+One request a line: {"testbed": ..., "scenario": ..., "step": number, part of a step's name, or null, "folder": ...}. Each is lived through by a
 child of its own, which has everything imported already. The answer is one line: the names of the steps that were begun
 and, as the last thing, "killed" or "done".
 """
@@ -18,9 +18,11 @@ from typing import Any
 import hil.instruments.visa  # noqa: F401 - so that no child has to load it
 from hil.bench import Bench
 from hil.journal import Journal, Record
+from hil.provision.verification import Verification
 from hil.run.watchdog import Watchdog
 from hil.testbed.lease import lease
 from hil.testbed.model import Testbed
+from hil.testbed.state import machine_folder
 from hil.windows import Machine, tools  # noqa: F401 - Machine: as above
 
 
@@ -47,9 +49,13 @@ def left_server(bench: Bench) -> None:
     bench.journal.event("observation", "the server runs")
 
 
+def verified(bench: Bench) -> None:
+    Verification(bench.machine, bench.testbed, machine_folder(bench.testbed), "hilnic.sys").start("standard")
+
+
 SCENARIOS: dict[str, tuple[Callable[[Bench], None], tuple[str, ...]]] = {
     "removal": (removal, ("slot",)), "sleep_cycle": (sleep_cycle, ("machine", "meter", "button")),
-    "mains": (mains, ("outlet",)), "left_server": (left_server, ("machine",)),
+    "mains": (mains, ("outlet",)), "left_server": (left_server, ("machine",)), "verified": (verified, ("machine",)),
 }  # fmt: skip
 """What is done, and what is opened before the steps are counted."""
 
@@ -63,7 +69,8 @@ def live(request: dict[str, Any]) -> list[str]:
         what = f"{record['kind']} {record['what']}"
         if record["phase"] != "end" and what != (begun or [""])[-1]:
             begun.append(what)
-            if len(begun) - 1 == request["step"]:
+            wanted = request["step"]
+            if len(begun) - 1 == wanted or (isinstance(wanted, str) and wanted in what):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     with (
