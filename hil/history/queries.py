@@ -59,7 +59,7 @@ def all_drivers(connection: Connection, scope: Scope = ALL) -> list[Driver]:
             runs.c.driver_sha256, version, func.count().label("runs"), func.min(runs.c.started).label("first"), last
         )
         .join_from(runs, benches)
-        .where(*_meant(scope), runs.c.driver_sha256 != "")
+        .where(*meant(scope), runs.c.driver_sha256 != "")
         .group_by(runs.c.driver_sha256)
         .order_by(last.desc())
     )
@@ -68,7 +68,7 @@ def all_drivers(connection: Connection, scope: Scope = ALL) -> list[Driver]:
 
 def all_runs(connection: Connection, scope: Scope = ALL) -> list[Run]:
     """The newest first."""
-    query = select(*_RUN).join_from(runs, benches).where(*_meant(scope)).order_by(runs.c.started.desc(), runs.c.id)
+    query = select(*_RUN).join_from(runs, benches).where(*meant(scope)).order_by(runs.c.started.desc(), runs.c.id)
     return [Run(**row._mapping) for row in connection.execute(query)]
 
 
@@ -91,7 +91,7 @@ def results_of(connection: Connection, run_id: int) -> list[Outcome]:
 
 def outcomes(connection: Connection, test: str, scope: Scope = ALL) -> list[Outcome]:
     """All of one test, oldest first."""
-    query = _outcomes().where(tests.c.name == test, *_meant(scope)).order_by(runs.c.started, results.c.number)
+    query = _outcomes().where(tests.c.name == test, *meant(scope)).order_by(runs.c.started, results.c.number)
     return [Outcome(**row._mapping) for row in connection.execute(query)]
 
 
@@ -105,7 +105,7 @@ def tallies(connection: Connection, scope: Scope = ALL, test: str = "") -> list[
         )
         .join_from(results, runs)
         .join(benches)
-        .where(*_meant(scope), *([results.c.test_id.in_(_tests_named(test))] if test else []))
+        .where(*meant(scope), *([results.c.test_id.in_(_tests_named(test))] if test else []))
         .group_by(results.c.test_id, results.c.verdict, runs.c.bench_id, runs.c.driver_sha256)
         .subquery()
     )  # fmt: skip
@@ -130,7 +130,7 @@ def lost_time(connection: Connection, scope: Scope = ALL) -> list[Lost]:
         )
         .join_from(results, runs)
         .join(benches)
-        .where(*_meant(scope), results.c.family != "", results.c.family != "device")
+        .where(*meant(scope), results.c.family != "", results.c.family != "device")
         .group_by(benches.c.id, results.c.family, results.c.cause)
         .order_by(lost.desc())
     )  # fmt: skip
@@ -169,7 +169,7 @@ def trend(
         .join(runs, results.c.run_id == runs.c.id)
         .join(benches)
         .join(tests, measurements.c.test_id == tests.c.id)
-        .where(quantities.c.name == measurement, *_meant(scope))
+        .where(quantities.c.name == measurement, *meant(scope))
         .where(*([measurements.c.test_id.in_(_tests_named(test))] if test else []))
         .order_by(runs.c.started.desc(), results.c.number.desc(), measurements.c.number.desc())
         .limit(most)
@@ -196,7 +196,7 @@ def figures(connection: Connection, scope: Scope) -> list[Figure]:
         .join(benches)
         .join(tests, measurements.c.test_id == tests.c.id)
         .join(quantities)
-        .where(*_meant(scope))
+        .where(*meant(scope))
         .order_by(runs.c.started)
     )  # fmt: skip
     values: dict[tuple[str, str, str, str, int], list[float]] = defaultdict(list)
@@ -215,12 +215,12 @@ def mixed_outcomes(connection: Connection, scope: Scope = ALL) -> list[Outcome]:
         select(results.c.test_id, runs.c.bench_id, runs.c.driver_sha256)
         .join_from(results, runs)
         .join(benches)
-        .where(asked, *_meant(scope))
+        .where(asked, *meant(scope))
         .group_by(results.c.test_id, runs.c.bench_id, runs.c.driver_sha256)
         .having(func.min(results.c.verdict) != func.max(results.c.verdict))
         .subquery()
     )
-    query = _outcomes().where(asked, *_meant(scope)).join(
+    query = _outcomes().where(asked, *meant(scope)).join(
         mixed,
         sa.and_(
             mixed.c.test_id == results.c.test_id, mixed.c.bench_id == runs.c.bench_id,
@@ -262,11 +262,11 @@ def _tests_named(start: str) -> sa.Select[tuple[int]]:
 
 
 def _run_ids(scope: Scope) -> sa.Select[tuple[int]]:
-    return select(runs.c.id).join_from(runs, benches).where(*_meant(scope))
+    return select(runs.c.id).join_from(runs, benches).where(*meant(scope))
 
 
-def _meant(scope: Scope) -> Iterable[ColumnElement[bool]]:
-    """Conditions on ``runs`` and ``benches``."""
+def meant(scope: Scope) -> Iterable[ColumnElement[bool]]:
+    """The scope as conditions on ``runs`` and ``benches``."""
     name, _, controller = scope.bench.partition("@")
     if name:
         yield benches.c.name == name
