@@ -11,6 +11,7 @@ from hil.results.model import Crash, TestResult
 
 # what differs from one occurrence to the next: addresses, ports, times, rates, but not the number in a name (S3, oem7)
 _VARIES = re.compile(r"\b0x[0-9a-fA-F]+\b|(?<![\w.])[+-]?\d+(?:[.:,]\d+)*")
+_WITH_FIGURE = re.compile(r"\S*\d\S*")
 _PLAIN = "AssertionError"
 
 
@@ -45,6 +46,15 @@ def cause_key(test: TestResult) -> str:
     """Equal for the same crash and for the same first error, whatever the figures in its message."""
     crash = crash_of(test)
     return f"crash {crash.bucket}" if crash else _VARIES.sub("#", headline(test))
+
+
+def failure_key(test: TestResult) -> str:
+    """As :func:`cause_key`, and equal also on another bench: without where it was seen, and any word with a figure."""
+    crash = crash_of(test)
+    first = test.troubles[0] if test.troubles else None
+    if crash is not None or first is None or not first.wanted:
+        return cause_key(test)
+    return _WITH_FIGURE.sub("#", f"{first.error}: {first.wanted}; seen: {first.seen}".partition("\n")[0])
 
 
 def by_cause(tests: Iterable[TestResult], known: frozenset[str] | None = None) -> list[Cause]:

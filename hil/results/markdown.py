@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hil.results.bundle import SUFFIX
 from hil.results.causes import Cause
 from hil.results.report import SIDES, Report
 from hil.results.words import limits, many, number, seconds
@@ -72,9 +73,14 @@ def _causes(title: str, causes: list[Cause]) -> Iterator[str]:
     yield from ("", f"### {title}", "")
     for cause in causes[:_MOST]:
         mark, count = " (new)" if cause.new else "", many(len(cause.tests), "test")
-        yield f"- {_plain(cause.text)}{mark}: {count}, such as `{_code(cause.tests[0].test)}`"
+        yield f"- {_plain(cause.text)}{mark}: {count}, such as `{_code(cause.tests[0].test)}`{_bundle(cause)}"
     if len(causes) > _MOST:
         yield f"- and {many(len(causes) - _MOST, 'other cause')}"
+
+
+def _bundle(cause: Cause) -> str:
+    found = [one for test in cause.tests for one in test.artifacts if one.endswith(SUFFIX)]
+    return f", [bundle](<{found[0]}>)" if found else ""
 
 
 def _plain(text: str) -> str:

@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--no-provision", action="store_true", help="take machine and driver as they are")
     add("--no-sampling", action="store_true", help="leave out rate, watts, load and records of Windows in the timeline")
     add("--verifier", metavar="PROFILE", help="run under Driver Verifier: standard, ndis, low-resources, dma or dif")
+    add("--adapter-settings", type=Path, metavar="FILE", help="JSON: advanced properties to set while the run lasts")
     add("--seed", type=int, metavar="N", help="of all choices by chance, also the virtual bench's (default: drawn)")
     add("--count", type=int, metavar="N", help="run the chosen tests N times, round by round")
     add("--until-fail", action="store_true", help="repeat them until one does not pass, --count (or 200) times at most")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,9 +55,13 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     info = bench.adapter.wait_up()
     facts |= {
         "adapter": f"{info.description}, {info.instance_id}, {info.link_mbps:g} Mbit/s",
-        "settings": ", ".join(f"{keyword} {value}" for keyword, value in sorted(bench.adapter.settings().items())),
+        "settings": settings_in_words(bench.adapter.settings()),
         "Driver Verifier": _or_why_not(lambda: str(verifier.read(machine))),
     }
+
+
+def settings_in_words(settings: Mapping[str, str]) -> str:
+    return ", ".join(f"{keyword} {value}" for keyword, value in sorted(settings.items()))
 
 
 def _identity(bench: Bench, name: str) -> str:

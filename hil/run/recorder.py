@@ -102,10 +102,10 @@ class Recorder:
         """Whether an earlier test ended with the same words."""
         return any(trouble.message == str(error) for result in self.results for trouble in result.troubles)
 
-    def end(self) -> TestResult:
-        """Write the test's line. OSError passes through."""
-        current, self.current = self._running(), None
-        result = TestResult(
+    def result(self) -> TestResult:
+        """The running test as it stands."""
+        current = self._running()
+        return TestResult(
             test=current.item.nodeid,
             claim=claim(current.item),
             verdict=current.verdict or Verdict.INTERRUPTED,
@@ -119,6 +119,11 @@ class Recorder:
             crashes=tuple(current.crashes),
             verifier=current.verifier,
         )
+
+    def end(self) -> TestResult:
+        """Write the test's line. OSError passes through."""
+        current, result = self._running(), self.result()
+        self.current = None
         self.results.append(result)
         current.span.close()
         self.journal.test = None

@@ -19,9 +19,12 @@ from hil.results.expected import expected_durations
 from hil.results.heartbeat import beating
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
+from hil.run.bundling import Bundler
 from hil.run.crashes import CrashBook
+from hil.run.evidence import Evidence
 from hil.run.guard import Guard, Seen
 from hil.run.interrupts import Interrupts
+from hil.run.provisioning import settings_in_words
 from hil.run.recorder import Current, Recorder
 from hil.run.recover import recover_or_quarantine
 from hil.run.repetition import base_id
@@ -68,7 +71,7 @@ class Running:
         self._open.callback(self.writer.close)
         self.writer.run(self.info)
         self.recorder = Recorder(self.journal, self.writer)
-        self.undo = Undo(self.journal)
+        self.undo, self._undo_at_end = Undo(self.journal), Undo(self.journal)
         self.latched: HilError | None = None
         self.bench: Bench | None = None
         self._guard: Guard | None = None
@@ -77,6 +80,9 @@ class Running:
         self.under_verifier: UnderVerifier | None = None
         self._watchdog: Watchdog | None = None
         self._sampler: Sampler | None = None
+        self._bundler = Bundler(config, self.folder, self.journal, self.info)
+        self._evidence: Evidence | None = None
+        self._began_fit = False
 
     def plan(self, collected: int, deselected: int) -> None:
         """Note how many tests are to run, and how many the arguments left out."""
@@ -151,6 +157,7 @@ class Running:
                     self.journal.event("error", f"the bench is brought back and provisioned again: {error}")
                     recover_or_quarantine(self.bench, blind=True)
                     provision(self.bench, self.info.facts)
+            self._set_adapter(self.bench)
             self._verify_drivers()
             self._guard.arm()
         except HilError as error:
@@ -159,7 +166,18 @@ class Running:
         self._provisioned = True
         self.writer.run(self.info)
         self._start_sampling(self.bench)
+        self._evidence = Evidence(self.bench, self.folder)
+        self._open.callback(self._evidence.close)
+        self._evidence.watch()
         return self.bench
+
+    def _set_adapter(self, bench: Bench) -> None:
+        from hil.run import adapter_settings
+
+        path = self._config.getoption("--adapter-settings")
+        if path is not None:
+            adapter_settings.apply(bench, adapter_settings.read(path), self._undo_at_end)
+            self.info.facts["settings"] = settings_in_words(bench.adapter.settings())
 
     def _verify_drivers(self) -> bool:
         """Under Driver Verifier, if the run is to be; whether the machine was restarted for it."""
@@ -193,10 +211,32 @@ class Running:
 
     def begin(self, item: pytest.Item) -> None:
         self.undo = Undo(self.journal)
+        self._bundler.begins()
+        self._began_fit = self.latched is None
         self.recorder.begin(item)
 
     def end(self) -> TestResult:
-        return self.recorder.end()
+        """Write down the test, and what is kept of one that did not pass. OSError passes through."""
+        current = self.recorder.current
+        assert current is not None
+        with self._interrupts.shielded():
+            if current.verdict in (Verdict.FAILED, Verdict.ERROR) and self._began_fit and needs_bench(current.item):
+                self._keep_evidence(current)
+            return self.recorder.end()
+
+    def _keep_evidence(self, current: Current) -> None:
+        """A bench that this test drove out of the run is asked for nothing more."""
+        settings, item = None, current.item
+        if self._evidence is not None:
+            fit = self.latched is None
+            kept = self._evidence.keep_files(item.nodeid, current.started_s, machine_answers=fit)
+            current.artifacts += [str(path.relative_to(self.folder.path)) for path in kept]
+            settings = self._evidence.settings() if fit else None
+        result, before = self.recorder.result(), self.recorder.results
+        try:
+            current.artifacts.append(self._bundler.write(item, result, before, self.testbed, settings))
+        except OSError as error:
+            self.journal.event("observation", f"the bundle cannot be written: {error}")
 
     def undo_now(self) -> BenchError | None:
         """Undo what the test changed; comes back with what went wrong. Signals wait until it is done."""
@@ -286,6 +326,7 @@ class Running:
         if self.bench is not None:
             with self.journal.span("step", "put the bench to rest"):
                 self.bench.to_rest()
+                self._undo_at_end.run()
                 if self.under_verifier is not None:
                     self.under_verifier.end()
         if self._watchdog is not None:

@@ -42,6 +42,7 @@ def activate(config: pytest.Config) -> None:
         _one_process(config)
         _suites_by_default(config)
         _must_be_a_profile(config)
+        _must_be_settings(config)
         rounds(config)
         seed = _seed(config)
         testbed = _testbed(config, seed)
@@ -72,6 +73,13 @@ def _must_be_a_profile(config: pytest.Config) -> None:
         from hil.windows.verifier import profile
 
         profile(config.getoption("--verifier"))
+
+
+def _must_be_settings(config: pytest.Config) -> None:
+    if config.getoption("--adapter-settings"):
+        from hil.run import adapter_settings
+
+        adapter_settings.read(config.getoption("--adapter-settings"))
 
 
 def _suites_by_default(config: pytest.Config) -> None:
