@@ -10,6 +10,10 @@ from hil.instruments.session import Session
 from hil.journal import Journal
 
 
+PATIENT_S = 8.0
+"""For answers that come: a busy computer may take its time."""
+
+
 @pytest.fixture
 def records():
     return []
@@ -41,7 +45,7 @@ def session(journal):
     """``session(resource, ...)``: a guarded session that is closed afterwards."""
     opened = []
 
-    def open_session(resource, *, timeout_s=0.25, **options):
+    def open_session(resource, *, timeout_s=PATIENT_S, **options):
         opened.append(Session("unit", resource, journal, timeout_s=timeout_s, **options))
         return opened[-1]
 

@@ -98,11 +98,11 @@ def test_wrong_password(pdu, journal, tmp_path):
 def test_late_answer_ends_at_the_deadline(pdu, journal):
     """A PDU that hangs costs its timeout."""
     server = pdu()
-    server.habits.late_s = 3.0
+    server.habits.late_s = 30.0
     started = time.monotonic()
     with pytest.raises(InstrumentLost):
         open_instrument("mains", entry(server, "netio"), journal)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 10
 
 
 def test_nobody_there(journal, pdu, lab):

@@ -18,7 +18,7 @@ from hil.wait import wait_until
 
 SNMP = ["apc-rpdu", "apc-rpdu2", "raritan-px"]
 HTTP = ["netio", "shelly-gen2", "dli-pro"]
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.4
 
 
 @pytest.fixture(params=[*SNMP, *HTTP])

@@ -102,7 +102,7 @@ def test_wrong_community_is_silence(agent, entry, journal, tmp_path, records):
     started = time.monotonic()
     with pytest.raises(InstrumentLost, match="community"):
         open_instrument("mains", entry(agent(virtual.APC_RPDU2), secret=Secret(file=wrong)), journal)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5
     assert not any("publ1c" in str(record) for record in records)
 
 

@@ -179,7 +179,7 @@ def test_relay_cannot_stagger(role):
 
 def test_frozen_then_thawed_instrument(lab, role):
     """A command that a frozen instrument kept acts at the thaw: after such a loss nothing is taken as already done."""
-    outlet = role("outlet", timeout_s=0.2)
+    outlet = role("outlet", timeout_s=0.4)
     assert outlet.state() is Switch.ON
     habits = lab.instruments.servers["outlet"].habits
     lab.call(lambda: habits.mishaps.append(Mishap.FREEZE))

@@ -16,6 +16,8 @@ from hil.virtual.instruments.relay import RelayUnit, Wiring
 from hil.virtual.instruments.server import Mishap, SocketServer
 from hil.virtual.instruments.vxi11_server import Vxi11Server
 
+HELD_S = 4.0
+"""What a busy computer may add to a deadline; whoever is held is held for ever."""
 ASK, SET = "ROUT:CLOS? (@1)", "ROUT:OPEN (@1)"
 
 
@@ -30,7 +32,7 @@ def server(request, lab):
 
 @pytest.fixture
 def unit(server, session):
-    unit = session(server.resource, timeout_s=0.25, serial="R-1")
+    unit = session(server.resource, timeout_s=0.6, serial="R-1")
     assert unit.identity.model == "Relays"
     return unit
 
@@ -66,7 +68,7 @@ def test_connection_ends_while_waiting(unit, mishap, kind):
     mishap(kind)
     with spent() as cost, pytest.raises(InstrumentLost):
         unit.query(ASK)
-    assert cost.wall_s < 0.3
+    assert cost.wall_s < HELD_S
     assert cost.cpu_s < 0.1
     assert unit.query(ASK) == "1"
 
@@ -76,19 +78,19 @@ def test_answer_that_does_not_come_whole(unit, mishap, kind):
     """A silent instrument and half an answer end at the deadline, idle; the next answer is the right one."""
     mishap(kind)
     with spent() as cost, pytest.raises(InstrumentLost):
-        unit.query(ASK)
-    assert 0.2 < cost.wall_s < 1.0
+        unit.query(ASK, timeout_s=0.25)
+    assert 0.2 < cost.wall_s < HELD_S
     assert cost.cpu_s < 0.1
     assert unit.query("*IDN?").startswith("HIL Lab")
 
 
 def test_late_answer(unit, lab, server):
     """An answer that comes after the deadline is never taken for the next."""
-    lab.call(lambda: setattr(server.habits, "late_s", 0.35))
+    lab.call(lambda: setattr(server.habits, "late_s", 0.8))
     with pytest.raises(InstrumentLost):
         unit.query(ASK)
     lab.call(lambda: setattr(server.habits, "late_s", 0.0))
-    time.sleep(0.2)
+    time.sleep(0.3)
     assert [unit.query("*IDN?")[:3], unit.query(ASK)] == ["HIL", "1"]
 
 
@@ -109,7 +111,7 @@ def test_frozen_instrument(unit, lab, server):
     for _ in range(2):
         with spent() as cost, pytest.raises(InstrumentLost):
             unit.query(ASK)
-        assert cost.wall_s < 1.3
+        assert cost.wall_s < HELD_S
         assert cost.cpu_s < 0.1
     lab.call(server.habits.thawed.set)
     assert unit.query(ASK) == "1"
@@ -121,7 +123,7 @@ def test_instrument_that_is_gone(unit, lab, server):
     time.sleep(0.05)
     with spent() as cost, pytest.raises(InstrumentLost, match=r"127\.0\.0\.1"):
         unit.query(ASK)
-    assert cost.wall_s < 0.5
+    assert cost.wall_s < HELD_S
 
 
 def test_garbage(unit, mishap):

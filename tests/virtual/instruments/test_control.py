@@ -36,7 +36,7 @@ def role(request):
 
 @pytest.fixture
 def unit(lab, role, tmp_path):
-    spec = lab.specs[role].model_copy(update={"timeout_s": 0.15})
+    spec = lab.specs[role].model_copy(update={"timeout_s": 0.3})
     unit = open_instrument(role, spec, Journal(), state_dir=tmp_path)
     assert unit.state() is Switch.ON
     yield unit
@@ -58,11 +58,11 @@ def test_next_answer(do, role, unit, kind):
 
 def test_late(do, role, unit):
     """Late answers are timeouts until they are on time again."""
-    do(role, "late", seconds=0.25)
+    do(role, "late", seconds=0.5)
     with pytest.raises(InstrumentLost):
         session(unit).query("*IDN?")
     do(role, "late", seconds=0)
-    time.sleep(0.15)
+    time.sleep(0.25)
     assert unit.state() is Switch.ON
 
 
