@@ -22,7 +22,7 @@ FLOORS = (
     {"results"},
     {"history"},
     {"run"},
-    {"bisect", "storm", "shell"},
+    {"bisect", "repro", "storm", "shell"},
     {"watch"},
     {"cli"},
 )

@@ -53,6 +53,7 @@ def _app() -> Any:
         precheck,
         provision,
         report,
+        repro,
         run,
         watch,
     )
@@ -75,7 +76,7 @@ def _app() -> Any:
         app.add_typer(group, name=name)
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
-        report.report, watch.watch, bisect.bisect,
+        report.report, repro.repro, watch.watch, bisect.bisect,
     )  # fmt: skip
     for command in single:
         app.command()(command)

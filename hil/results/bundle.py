@@ -50,6 +50,8 @@ class Options(_Part):
     no_provision: bool = False
     test_timeout_s: float = 600.0
     faults: tuple[str, ...] = ()
+    given_package: bool = False
+    """The package was named there; else a virtual bench built its own."""
 
 
 class File(_Part):

@@ -71,6 +71,7 @@ class Bundler:
         return Options(
             verifier=option("--verifier") or "", no_provision=option("--no-provision"),
             test_timeout_s=option("--test-timeout"), faults=tuple(option("--fault")),
+            given_package=option("--package") is not None,
         )  # fmt: skip
 
     def _texts(self, result: TestResult, testbed: Testbed) -> Iterator[tuple[str, bytes]]:
