@@ -47,6 +47,7 @@ def _app() -> Any:
         check,
         doctor,
         faults,
+        history_pages,
         instruments,
         lab,
         package,
@@ -65,6 +66,7 @@ def _app() -> Any:
     groups: dict[str, tuple[str, tuple[Any, ...]]] = {
         "bench": ("Who holds a bench, whether it is in service, the ways back, emergency off.",
                   (bench.status, bench.release, bench.recover, bench.off)),
+        "history": ("What earlier runs saw.", (history_pages.pages, history_pages.compare)),
         "lab": ("Virtual benches.", (lab.up, lab.packages)),
         "package": ("Driver packages on disk, without a Windows machine.", (package.check, package.rules)),
     }  # fmt: skip
