@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hil.windows import setup_log
 from hil.windows.device import NO_DRIVER
 from hil.windows.driver_store import DONE, NO_BETTER_DRIVER, REBOOT_BEGUN, REBOOT_NEEDED, PackageRefused
 from hil.windows.installed import differences, service_binary, surroundings
@@ -78,7 +79,8 @@ class Life:
         else:
             self.adapter.wait_up()
             wrong = differences(self.adapter, self.store, self.packages[best])
-            assert not wrong, "\n".join([f"{best} must be bound, but:", *wrong])
+            noted = setup_log.errors(self.store.log())[:1] if wrong else []
+            assert not wrong, "\n".join([f"{best} must be bound, but:", *wrong, *noted])
         stored = {entry.published for one in self.packages.values() for entry in self.store.of(one)}
         assert stored == set(self.published.values())
         assert surroundings(self.adapter, self.store, self.packages.values()) == self.surroundings
@@ -175,7 +177,7 @@ def test_old_driver_works_until_the_restart(life, store, adapter, packages, pack
 
 @pytest.mark.requires("previous_package", "partner")
 @pytest.mark.parametrize("use", ["program", "send", "receive"])
-def test_upgrade_in_use(use, life, adapter, machine, traffic, full_rate):
+def test_upgrade_in_use(use, life, adapter, traffic, full_rate, undo):
     """With the network in use, by a program that listens or by traffic, the upgrade goes through and full rate returns.
 
     Nobody closes all programs for an update that comes by night.
@@ -186,8 +188,9 @@ def test_upgrade_in_use(use, life, adapter, machine, traffic, full_rate):
     adapter.wait_up()
     if use == "program":
         program = traffic.start_server(traffic.next_port())
+        undo(program.stop)
+        assert program.running
         pc.take("+current")
-        program.stop()
     else:
         with traffic.tcp(streams=4, direction=use):
             pc.take("+current")

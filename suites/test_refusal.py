@@ -95,8 +95,6 @@ def test_test_signature_needs_test_signing(driver, machine, adapter, store, pack
 
     A test build that reaches a customer must not run there, and must be told from a defect.
     """
-    if not trust.test_signing(machine):
-        pytest.skip("this package runs without test signing")
     others = surroundings(adapter, store, [package])
     undo(machine.reboot)
     undo(trust.set_test_signing, machine, True)

@@ -56,6 +56,30 @@ def test_changed_inf_is_named(folder):
     assert [finding.where for finding in Package.load(folder).verify()] == [str(inf)]
 
 
+def test_what_each_install_writes_anew(folder):
+    """A property that AddReg writes into the driver key is reset by each install, unless it is told to leave what is
+    there; a default below Ndi\\params resets nothing.
+
+    An upgrade that keeps or resets the wrong setting is seen by users, not by version numbers.
+    """
+    package = Package.load(folder)
+    assert package.rewrites == {"wakefroms5": "1"}
+    inf = folder / "hilnic.inf"
+    inf.write_bytes(inf.read_bytes().replace(b"HKR,, WakeFromS5, 0,", b"HKR,, WakeFromS5, 2,"))
+    assert Package.load(folder).rewrites == {}
+
+
+def test_certificate_of_the_signer(built):
+    """Of the certificates that come with a catalog, the one that signed; none of a catalog that nobody signed."""
+    own = Package.load(built.current).catalog
+    assert own.signer_certificate == built.certificate.read_bytes()
+    issued = Package.load(built.revoked).catalog
+    assert issued.signer_certificate in issued.certificates
+    assert issued.signer_certificate != built.certificate.read_bytes() and issued.signer == "HIL Lab Second Publisher"
+    unsigned = Package.load(built.unsigned).catalog
+    assert (unsigned.signer_certificate, unsigned.signer) == (b"", "")
+
+
 def test_folder_without_inf(tmp_path):
     """No folder, or one without INF, is said plainly."""
     with pytest.raises(UsageError, match="no INF"):

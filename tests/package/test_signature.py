@@ -58,6 +58,10 @@ def test_osslsigncode_agrees(built, tmp_path):
     assert judge("-in", catalog)
     assert judge("-catalog", catalog, "-in", built.current / "hilnic.sys")
     assert not judge("-catalog", catalog, "-in", built.broken / "hilnic.sys")
+    # issued by the same authority, one of them in time
+    assert judge("-in", built.revoked / "hilnic.cat")
+    assert not judge("-in", built.expired / "hilnic.cat")
+    assert not judge("-in", built.unsigned / "hilnic.cat")
 
 
 def refusal(data: bytes, roots: list[bytes], **options: object) -> Reason:

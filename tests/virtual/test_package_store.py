@@ -9,8 +9,9 @@ import pytest
 from virtual_windows import VirtualWindows
 
 HASH_NOT_IN_CATALOG, UNTRUSTED_ROOT, PUBLISHER_NOT_TRUSTED = 0xE000024B, 0x800B0109, 0xE0000242
-NO_CATALOG, EXPIRED = 0xE000022F, 0x800B0101
+NO_CATALOG, NOT_SIGNED, EXPIRED = 0xE000022F, 0xE0000247, 0x800B0101
 IN_USE, NOT_INSTALLED, BETTER_DRIVER = 0xE000023D, 0xE000023C, 259
+REBOOT_REQUIRED, REBOOT_INITIATED = 3010, 1641
 UNSIGNED_DRIVER, NO_DRIVER = 52, 28
 REPOSITORY = r"C:\Windows\System32\DriverStore\FileRepository"
 
@@ -204,6 +205,80 @@ def test_secure_boot_forbids_test_signing(tmp_path, samples):
         assert machine.run("bcdedit /set testsigning on")[0] == 1
         machine.reboot()
         assert not machine.windows.boot_options.test_signing
+
+
+def test_restart_is_asked_of_a_device_that_runs(machine, samples):
+    """The INF's Reboot directive: 3010, and the old image stays until the boot, that ends the wait.
+
+    "INF Reboot directive": since Windows 8 only for devices that are started.
+    """
+    machine.upload(samples.restarting, r"C:\hil\restarting")
+    add(machine, "current")
+    image = machine.windows.devices.loaded_image("hilnic").path
+    assert add(machine, "restarting") == REBOOT_REQUIRED
+    assert machine.nic.driver.version == "2.2.0.0"
+    assert (machine.windows.devices.loaded_image("hilnic").path, machine.nic.started) == (image, True)
+    machine.reboot()
+    assert machine.windows.devices.loaded_image("hilnic").path == machine.nic.driver.image_path != image
+    assert not machine.nic.restart_needed
+
+
+def test_restart_is_not_asked_of_a_device_that_stands(machine, samples):
+    """Without a driver before, the same package starts at once."""
+    machine.upload(samples.restarting, r"C:\hil\restarting")
+    assert add(machine, "restarting") == 0
+    assert machine.nic.started
+
+
+def test_pnputil_restarts_windows(machine, samples):
+    """With /reboot Windows restarts by itself, 1641, and says who asked."""
+    machine.upload(samples.restarting, r"C:\hil\restarting")
+    add(machine, "current")
+    before = machine.windows.last_boot
+    assert add(machine, "restarting", "/install", "/reboot") == REBOOT_INITIATED
+    machine.wait(machine._until_up(before))
+    assert any("pnputil.exe" in str(event.fields) for event in machine.windows.events.find("User32", 1074))
+
+
+def test_better_match_beats_the_younger_package(machine, samples):
+    """A package for the very board wins against a younger one for the family, in whichever order they come."""
+    machine.upload(samples.other, r"C:\hil\other")
+    install = r"pnputil /add-driver C:\hil\other\hiloem.inf /install"
+    assert machine.run(install)[0] == 0
+    assert machine.nic.driver.service == "hiloem"
+    assert add(machine, "current") == 0
+    assert machine.nic.driver.service == "hilnic"
+    assert machine.run(install)[0] == BETTER_DRIVER
+    assert machine.nic.driver.service == "hilnic"
+
+
+def test_install_writes_anew_what_the_inf_says(machine):
+    """A value that AddReg writes without FLG_ADDREG_NOCLOBBER is set anew; a default below Ndi\\params leaves what is
+    there."""
+    add(machine, "previous")
+    key = rf"HKLM\SYSTEM\CurrentControlSet\Control\Class\{machine.nic.driver_key}"
+    for name in ("WakeFromS5", "*ReceiveBuffers"):
+        machine.windows.registry.set(key, name, "0" if name == "WakeFromS5" else "384")
+    add(machine, "current")
+    assert machine.windows.registry.get(key, "WakeFromS5") == "1"
+    assert machine.windows.registry.get(key, "*ReceiveBuffers") == "384"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        ("unsigned", NOT_SIGNED, "catalog file does not contain a signature"),
+        ("expired", EXPIRED, "not within its validity period"),
+        ("revoked", PUBLISHER_NOT_TRUSTED, "not yet been established as trusted"),
+    ],
+)
+def test_refusals(kind, code, said, machine, samples):
+    """Each package that must be refused is, by what is wrong with it, and the log says the same."""
+    machine.upload(getattr(samples, kind), rf"C:\hil\{kind}")
+    assert add(machine, kind) == code
+    log = machine.windows.files.read(r"C:\Windows\INF\setupapi.dev.log").decode().rpartition(">>>  [")[2]
+    assert said in log and f"FAILURE(0x{code:08x})" in log
+    assert packages_in(machine) == []
 
 
 FAULTS = "hil.virtual.faults.package"

@@ -14,21 +14,23 @@ from hil.package import Package
 from hil.remote import Command, PowerShellError
 from hil.testbed.model import Packages, Testbed
 from hil.virtual.lab import Lab
-from hil.windows import DriverStore, Machine, PackageRefused, setup_log, trust
+from hil.windows import Adapter, DriverStore, Machine, PackageRefused, setup_log, trust
+from hil.windows.driver_store import NO_BETTER_DRIVER, REBOOT_BEGUN, REBOOT_NEEDED
+from hil.windows.installed import differences, service_binary, surroundings
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Packages]]:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Testbed]]:
     journal = Journal()
     described = Testbed.model_validate({"name": "store-tests", "virtual": {"timescale": 0.005}})
     folder = tmp_path_factory.mktemp("state")
     with Lab(described, folder, journal) as testbed, Machine(testbed.machine, journal) as machine:
-        yield machine, testbed.packages
+        yield machine, testbed
 
 
 @pytest.fixture(scope="module")
 def packages(bench) -> Packages:
-    return bench[1]
+    return bench[1].packages
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +49,25 @@ def machine(unprepared: Machine, packages: Packages) -> Machine:
 
 
 @pytest.fixture
-def store(machine: Machine, current: Package) -> DriverStore:
+def store(machine: Machine, current: Package, other: Package) -> DriverStore:
     store = DriverStore(machine)
-    store.remove_all(current)
-    return store
+    store.remove_all(current, other)
+    return DriverStore(machine)
+
+
+@pytest.fixture(scope="module")
+def adapter(machine: Machine, bench) -> Adapter:
+    return Adapter.find(machine, bench[1].adapter)
+
+
+@pytest.fixture(scope="module")
+def other(packages: Packages) -> Package:
+    return Package.load(packages.other)
+
+
+@pytest.fixture(scope="module")
+def restarting(packages: Packages) -> Package:
+    return Package.load(packages.restarting)
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +222,113 @@ def test_sections_of_the_setup_log():
     text = ">>>  [A - x.inf]\n>>>  Section start 1\n!!!  sto: bad\n<<<  Section end\n<<<  [Exit status: FAILURE(0x2)]"
     assert setup_log.sections(text + "\n\n>>>  [B]\n>>>  Section start 2\n") == [text]
     assert setup_log.errors(text) == ["sto: bad"]
+
+
+def test_install_makes_the_restart(machine, current, restarting, adapter, store):
+    """3010: `add` leaves the old image at work, `install` restarts Windows, says so, and the new one is in memory.
+
+    Where the restart is forgotten, the lab tests the driver of yesterday.
+    """
+    told: list[str] = []
+    store = DriverStore(machine, restarting=lambda: told.append("restarting"))
+    store.install(current)
+    assert store.add(restarting).exit_code == REBOOT_NEEDED
+    assert adapter.driver().image_sha256 == current.driver_sha256
+    assert any("another image is in memory" in sentence for sentence in differences(adapter, store, restarting))
+    store.restore(current)
+    assert told == []
+    boot = machine.boot()
+    assert store.install(restarting).exit_code == REBOOT_NEEDED
+    assert machine.boot().differs_from(boot) and told == ["restarting"]
+    assert differences(adapter, store, restarting) == []
+
+
+def test_windows_restarts_by_itself(machine, current, restarting, adapter, store):
+    """1641: with reboot=True it comes back once Windows has restarted, proven by its boot, and the package is in use."""
+    store.install(current)
+    boot = machine.boot()
+    assert store.add(restarting, reboot=True).exit_code == REBOOT_BEGUN
+    assert machine.boot().differs_from(boot)
+    assert differences(adapter, store, restarting) == []
+
+
+def test_no_restart_where_none_is_needed(machine, restarting, store):
+    """The Reboot directive is for devices that run: on one without a driver the install ends with 0."""
+    boot = machine.boot()
+    assert store.install(restarting).exit_code == 0
+    assert not machine.boot().differs_from(boot)
+
+
+def test_differences_are_told_one_by_one(machine, current, previous, other, adapter, store):
+    """A package that is not the bound one differs in each respect; the bound one in none.
+
+    One sentence for each, since each points to another culprit.
+    """
+    store.install(current)
+    assert differences(adapter, store, current) == []
+    told = "\n".join(differences(adapter, store, previous))
+    for words in ("bound to oem0.inf", "version 2.1.0.0", "date 2025-09-15", "the service names", "in memory"):
+        assert words in told, told
+    assert "provider" not in told and "service hilnic" not in told
+    told = "\n".join(differences(adapter, store, other))
+    assert "provider HIL Lab" in told and "service hilnic, the package says hiloem" in told
+
+
+def test_service_binary(machine, current, store):
+    """The file that the service names, and its hash; nothing for a service that is not there."""
+    store.install(current)
+    path, digest = service_binary(machine, current.service)
+    assert path.endswith(r"\hilnic.sys") and digest == current.driver_sha256
+    assert service_binary(machine, "no-such-service") == ("", "")
+
+
+def test_surroundings(machine, current, other, adapter, store):
+    """Other network devices and other drivers' packages; the adapter and the drivers at hand stay out."""
+    before = surroundings(adapter, store, [current])
+    store.install(current)
+    assert surroundings(adapter, store, [current]) == before
+    assert [text for text in before.values() if text.startswith("e2fn.inf")]
+    staged = store.add(other, install=False)
+    assert surroundings(adapter, store, [current]) == before | {staged.published: "hiloem.inf 3.0.0.0"}
+    assert surroundings(adapter, store, [current, other]) == before
+
+
+def test_log_of_what_was_changed(machine, current, previous, store):
+    """The part of setupapi.dev.log since the first change, and nothing before it; nothing when nothing was changed."""
+    store.install(previous)
+    later = DriverStore(machine)
+    assert later.log() == ""
+    assert later.add(previous).exit_code == NO_BETTER_DRIVER
+    later.add(current)
+    sections = setup_log.sections(later.log())
+    assert len(sections) == 2 and current.version in sections[1]
+
+
+def test_log_that_began_anew(machine, current, store):
+    """When Windows has begun a new file meanwhile, all of it is told."""
+    store.install(current)
+    assert setup_log.since(machine, 1 << 30).startswith(">>>")
+
+
+@pytest.mark.parametrize(("kind", "code"), [("unsigned", 0xE0000247), ("expired", 0x800B0101)])
+def test_refusals_are_explained(kind, code, store, packages):
+    """Code, its meaning and the first error of the log stand in the message: nobody has to look codes up at night."""
+    with pytest.raises(PackageRefused, match=f"0x{code:X}") as refusal:
+        store.add(Package.load(getattr(packages, kind)))
+    assert refusal.value.meaning in str(refusal.value)
+    assert setup_log.errors(refusal.value.setup_log)[0] in str(refusal.value)
+
+
+def test_distrusted_certificate(machine, store, packages):
+    """In TrustedPublisher the package is taken; in Disallowed too it is refused; taken out of both, unknown again."""
+    revoked = Package.load(packages.revoked)
+    signer = revoked.catalog.signer_certificate
+    trust.put(machine, signer, "TrustedPublisher")
+    store.uninstall(store.add(revoked, install=False).published)
+    trust.put(machine, signer, "Disallowed")
+    with pytest.raises(PackageRefused, match="distrusts") as refusal:
+        store.add(revoked)
+    assert refusal.value.exit_code_seen == 0x800B0111
+    trust.take(machine, signer, "TrustedPublisher", "Disallowed")
+    with pytest.raises(PackageRefused, match="publisher is not trusted"):
+        store.add(revoked)
