@@ -10,10 +10,11 @@ pytestmark = [pytest.mark.requires("partner")]
 @pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - E2EPerf", "NDISTest 6.0 - [2 Machine] - 2c_Mini6Performance")
 @pytest.mark.parametrize("streams", [1, 4])
 @pytest.mark.parametrize("direction", ["send", "receive"])
-def test_tcp(direction, streams, driver, adapter, traffic, limits, record):
+def test_tcp(direction, streams, driver, adapter, traffic, limits, record, as_usual):
     """TCP fills at least 97 % of what the headers leave of the link, in each direction.
 
-    A driver that moves less makes a gigabit port a 900 Mbit/s port, and every backup a little longer.
+    A driver that moves less makes a gigabit port a 900 Mbit/s port, and every backup a little longer. Nor does it move
+    less than the drivers before it did on the same bench.
     """
     adapter.wait_up()
     result = traffic.tcp(streams=streams, seconds=3, direction=direction)
@@ -22,6 +23,7 @@ def test_tcp(direction, streams, driver, adapter, traffic, limits, record):
     record(f"tcp {direction}, {streams} streams", result.mbps, "Mbit/s", at_least=limit_mbps)
     record(f"processor, machine, {direction}, {streams} streams", result.cpu_machine_percent, "%")
     assert result.mbps >= limit_mbps
+    as_usual(f"tcp {direction}, {streams} streams", result.mbps, "Mbit/s")
 
 
 @pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - CheckConnectivity")

@@ -75,29 +75,37 @@ def earlier(
 
     A figure counts when its test passed, without deliberate defects, and with Driver Verifier as now.
     """
-    of_it = (tests.c.name == test, quantities.c.name == measurement, quantities.c.unit == unit)
+    key = _key(connection, test, measurement, unit)
+    if key is None:
+        return None
     accepted = (
         select(sa.func.max(acceptances.c.since))
         .join_from(acceptances, benches)
-        .join(tests, acceptances.c.test_id == tests.c.id)
-        .join(quantities, acceptances.c.quantity_id == quantities.c.id)
-        .where(*of_it, *meant(Scope(bench=bench, faults=True)))
+        .where(acceptances.c.test_id == key[0], acceptances.c.quantity_id == key[1])
+        .where(*meant(Scope(bench=bench, faults=True)))
     )
     since: datetime | None = connection.execute(accepted).scalar()
     query = (
         select(measurements.c.value)
-        .join_from(measurements, quantities)
-        .join(tests, measurements.c.test_id == tests.c.id)
-        .join(results)
+        .join_from(measurements, results)
         .join(runs, results.c.run_id == runs.c.id)
         .join(benches)
-        .where(*of_it, *meant(Scope(bench=bench, since=since)), results.c.verdict == "passed")
+        .where(measurements.c.test_id == key[0], measurements.c.quantity_id == key[1])
+        .where(*meant(Scope(bench=bench, since=since)), results.c.verdict == "passed")
         .where(results.c.verifier != "" if verified else results.c.verifier == "")
         .order_by(runs.c.started.desc(), results.c.number.desc())
         .limit(MOST)
     )
     values = tuple(connection.execute(query).scalars())
     return Baseline(values) if len(values) >= LEAST else None
+
+
+def _key(connection: Connection, test: str, measurement: str, unit: str) -> tuple[int, int] | None:
+    """Numbers of test and quantity, looked up first: a database that has no statistics yet would join all of both."""
+    test_id = connection.execute(select(tests.c.id).where(tests.c.name == test)).scalar()
+    named = (quantities.c.name == measurement, quantities.c.unit == unit)
+    quantity_id = connection.execute(select(quantities.c.id).where(*named)).scalar()
+    return None if test_id is None or quantity_id is None else (test_id, quantity_id)
 
 
 def accept(

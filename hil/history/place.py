@@ -6,14 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hil.errors import UsageError
+
 VARIABLE, OFF = "HIL_HISTORY", "off"
 FILE = "history.sqlite"
+KINDS = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
 def place(given: str | None, environment: Mapping[str, str], reports: Path) -> str:
-    """As a URL: what was given, or else HIL_HISTORY, or else a file in the folder of the reports."""
+    """As a URL: what was given, or else HIL_HISTORY, or else a file in the folder of the reports.
+
+    Raises UsageError for a URL of another kind of database.
+    """
     named = given or environment.get(VARIABLE) or str(reports / FILE)
-    return named if "://" in named else f"sqlite:///{Path(named).absolute()}"
+    kind, found, _ = named.partition("://")
+    if not found:
+        return f"sqlite:///{Path(named).absolute()}"
+    if kind not in KINDS:
+        raise UsageError(
+            "a history: a file, sqlite:///FILE, postgresql://USER@HOST/DATABASE or off", seen=f"{kind}://...",
+            next_step=f"mend --history or {VARIABLE}",
+        )  # fmt: skip
+    return named
 
 
 def is_off(given: str | None, environment: Mapping[str, str]) -> bool:

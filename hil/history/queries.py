@@ -20,6 +20,7 @@ from hil.history.schema import VERDICTS, benches, measurements, quantities, resu
 
 NEWEST_RUNS = 20
 """Of a bench: what its durations are estimated from."""
+TALLIED_RUNS = 1000
 _BENCH = benches.c.name + sa.case((benches.c.controller == "", ""), else_="@" + benches.c.controller)
 _RUN = (
     runs.c.id, runs.c.name, _BENCH.label("bench"), *(runs.c[name] for name in (
@@ -96,7 +97,11 @@ def outcomes(connection: Connection, test: str, scope: Scope = ALL) -> list[Outc
 
 
 def tallies(connection: Connection, scope: Scope = ALL, test: str = "") -> list[Tally]:
-    """How often each test ended how, by bench and driver. A test is its node id, or the beginning of one."""
+    """How often each test ended how, by bench and driver. A test is its node id, or the beginning of one.
+
+    Without a test and a number of runs in the scope it is the newest ``TALLIED_RUNS`` of those that are meant.
+    """
+    scope = scope if test or scope.newest else replace(scope, newest=TALLIED_RUNS)
     counted = (
         select(
             results.c.test_id, results.c.verdict, runs.c.bench_id, runs.c.driver_sha256,
@@ -158,6 +163,8 @@ def trend(
     connection: Connection, measurement: str, scope: Scope = ALL, test: str = "", *, most: int = 20_000
 ) -> list[Series]:
     """A measurement by bench and test (its node id, or the beginning of one); at most the newest ``most`` points."""
+    # looked up first: a database without statistics could not know that a name means few of the measurements
+    ids = connection.execute(select(quantities.c.id).where(quantities.c.name == measurement)).scalars().all()
     query = (
         select(
             quantities.c.unit, _BENCH.label("bench"), tests.c.name.label("test"), runs.c.id.label("run_id"),
@@ -169,7 +176,7 @@ def trend(
         .join(runs, results.c.run_id == runs.c.id)
         .join(benches)
         .join(tests, measurements.c.test_id == tests.c.id)
-        .where(quantities.c.name == measurement, *meant(scope))
+        .where(measurements.c.quantity_id.in_(ids), *meant(scope))
         .where(*([measurements.c.test_id.in_(_tests_named(test))] if test else []))
         .order_by(runs.c.started.desc(), results.c.number.desc(), measurements.c.number.desc())
         .limit(most)

@@ -87,18 +87,15 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
             return sa.create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_S})
-        if parsed.get_backend_name() != "sqlite":
-            raise ArgumentError("neither")
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_S})
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # whose words may hold a part of the password
         raise UsageError(
-            "a history: a file, sqlite:///FILE or postgresql://USER@HOST/DATABASE", seen=f"{url.partition(':')[0]}:...",
-            next_step="mend --history or HIL_HISTORY",
-        ) from error  # fmt: skip
+            "the URL of a history, with what is not a letter or digit in its password as %XX",
+            seen=type(error).__name__, next_step="mend --history or HIL_HISTORY",
+        ) from None  # fmt: skip
     except ImportError as error:
-        raise UsageError(
-            "psycopg, the driver of PostgreSQL", seen=str(error), next_step="pip install 'hil[postgres]'"
-        ) from error
+        step = "pip install 'hil[postgres]'"
+        raise UsageError("psycopg, the driver of PostgreSQL", seen=str(error), next_step=step) from error
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine

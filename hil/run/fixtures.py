@@ -32,6 +32,14 @@ class Record(Protocol):
         """Keep a measurement in the results; the limits are only shown beside it, the test asserts them."""
 
 
+class AsUsual(Protocol):
+    def __call__(self, measurement: str, value: float, unit: str = "") -> None:
+        """A figure of which more is better is not lower than this bench had it in earlier runs, but for noise.
+
+        It is compared with what ``record`` kept under the same name. Raises BelowUsual.
+        """
+
+
 class Expect(Protocol):
     def __call__(self, *events: str) -> None:
         """As the marker: ``reboot``, ``power_loss``, ``bugcheck`` or ``reset`` is not held against the device."""
@@ -188,6 +196,12 @@ def undo(pytestconfig: pytest.Config) -> Undo:
 def record(pytestconfig: pytest.Config) -> Record:
     """``record("tcp send", 941.3, "Mbit/s", at_least=913.2)``."""
     return _running(pytestconfig).recorder.measure
+
+
+@pytest.fixture
+def as_usual(pytestconfig: pytest.Config) -> AsUsual:
+    """``as_usual("tcp send", 941.3, "Mbit/s")``, after the absolute limit: a slow-down that it does not see fails."""
+    return _running(pytestconfig).as_usual
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--previous-package", type=Path, metavar="DIR", help="the release before it, for upgrade and rollback")
     add("--certificate", type=Path, metavar="FILE", help="of whoever test-signed the package (DER), to be trusted")
     add("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where runs are written")
+    add("--history", metavar="URL", help="earlier runs: a file, postgresql://..., off (default: in --reports)")
     add("--run-id", metavar="NAME", help="folder of this run below the reports (default: date and time)")
     add("--no-provision", action="store_true", help="take machine and driver as they are")
     add("--no-sampling", action="store_true", help="leave out rate, watts, load and records of Windows in the timeline")

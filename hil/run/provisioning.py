@@ -45,6 +45,7 @@ def provision(bench: Bench, facts: dict[str, str]) -> None:
     if package is not None:
         facts |= {
             "package": f"{package.provider} {package.inf_name} {package.version} of {package.date}",
+            "driver version": str(package.version),
             "driver SHA-256": package.driver_sha256,
             "package SHA-256": package.content_sha256,
             "package folder": str(package.folder),

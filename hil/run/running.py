@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,7 @@ from hil.run.crashes import CrashBook
 from hil.run.evidence import Evidence
 from hil.run.guard import Guard, Seen
 from hil.run.interrupts import Interrupts
+from hil.run.past import Past
 from hil.run.provisioning import settings_in_words
 from hil.run.recorder import Current, Recorder
 from hil.run.recover import recover_or_quarantine
@@ -55,13 +57,17 @@ class Running:
         self.folder = RunFolder(config.getoption("--reports"), testbed.name, config.getoption("--run-id"))
         self.journal = Journal(self.folder.path / "journal.jsonl")
         self._open.callback(self.journal.close)
-        self.journal.event("run", self.folder.run, seed=seed, testbed=testbed.name, hil=version("hil"))
         self._open.enter_context(beating(self.folder.path / "journal.jsonl"))
+        self.journal.event("run", self.folder.run, seed=seed, testbed=testbed.name, hil=version("hil"))
+        controller = gethostname()
+        bench = f"{testbed.name}@{controller}"
+        self.past = Past(config.getoption("--history"), config.getoption("--reports"), bench, self.journal)
         self.info = RunInfo(
             run=self.folder.run,
             started=utc_now().isoformat(),
             hil=version("hil"),
             testbed=testbed.name,
+            controller=controller,
             description=testbed.description,
             arguments=[str(argument) for argument in config.invocation_params.args],
             seed=seed,
@@ -89,7 +95,6 @@ class Running:
         self.info.collected, self.info.deselected = collected, deselected
         self.writer.run(self.info)
 
-    # the bench
     def expect(self, items: Sequence[pytest.Item]) -> Mapping[str, float | None]:
         """Note what each test mostly takes, for those who watch; None for one that never ran on this testbed."""
         known = expected_durations(self.folder.path, self.info.testbed, self.info.started)
@@ -97,6 +102,7 @@ class Running:
         self.writer.plan(expected)
         return expected
 
+    # the bench
 
     def start_bench(self) -> Mapping[str, str]:
         """Start the bench if it is a virtual one, and lease it. Returns why single capabilities are absent.
@@ -198,6 +204,13 @@ class Running:
         except HilError as error:
             self.latched = error
             raise
+
+    def restart_windows(self) -> None:
+        """Between two tests, for whoever wants to begin from there. Raises BenchError."""
+        assert self.bench is not None and self._guard is not None
+        with self.journal.span("step", "restart Windows between tests"):
+            self.bench.machine.reboot()
+        self._guard.arm()
 
     def _start_sampling(self, bench: Bench) -> None:
         from hil.run.sampler import sampler
@@ -317,6 +330,15 @@ class Running:
         current.artifacts += [str(dump.local.relative_to(self.folder.path)) for dump in seen.dumps]
         current.artifacts += [crash.analysis for crash in crashes if crash.analysis]
         current.verifier = self.under_verifier.proof()
+
+    def as_usual(self, measurement: str, value: float, unit: str = "") -> None:
+        """Compare a figure of the running test with those of earlier runs. Raises BelowUsual."""
+        current = self.recorder.current
+        assert current is not None, "a test is running"
+        self.past.compare(
+            base_id(current.item.nodeid), measurement, value, unit, margin=self.testbed.limits.below_usual,
+            verified=self.under_verifier is not None and bool(self.under_verifier.wanted),
+        )  # fmt: skip
 
     # the end
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import traceback
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hil.errors import ExitCode, HilError, UsageError
+from hil.history.place import is_off, place
 from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.marks import check_names
@@ -20,7 +22,7 @@ from hil.run.progress import Progress
 from hil.run.repetition import repeated, rounds
 from hil.run.telling import in_short, sentences
 from hil.run.timeout import TestTimer
-from hil.run.verdict import worst
+from hil.run.verdict import Verdict, judge, worst
 from hil.testbed.load import load
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ def activate(config: pytest.Config) -> None:
         _one_process(config)
         _suites_by_default(config)
         _must_be_a_profile(config)
+        _must_be_a_history(config)
         _must_be_settings(config)
         rounds(config)
         seed = _seed(config)
@@ -80,6 +83,13 @@ def _must_be_settings(config: pytest.Config) -> None:
         from hil.run import adapter_settings
 
         adapter_settings.read(config.getoption("--adapter-settings"))
+
+
+def _must_be_a_history(config: pytest.Config) -> None:
+    """A slip in --history is told before the bench is touched; one that does not answer costs nothing."""
+    given = config.getoption("--history")
+    if not is_off(given, os.environ):
+        place(given, os.environ, config.getoption("--reports"))
 
 
 def _suites_by_default(config: pytest.Config) -> None:
@@ -236,6 +246,10 @@ class Session:
     def _conclude(self, item: pytest.Item, phase: str, problem: BaseException | None) -> None:
         __tracebackhide__ = True
         TestTimer.stop()
+        if problem is not None and judge(problem)[0] in (Verdict.FAILED, Verdict.ERROR):
+            # what the guard finds may yet take its place; for the timeline this is the moment
+            first_line = str(problem).partition("\n")[0]
+            self.the_run().journal.event("failing", f"{type(problem).__name__}: {first_line}", during=phase)
         verdict = self.the_run().aftermath(item, phase, problem)
         if verdict is not None:
             raise verdict from verdict.__cause__
@@ -312,6 +326,8 @@ class Session:
         except OSError as error:
             print(f"\nReports are not complete: {error}", file=sys.stderr)
             code = worst([*families, ExitCode.USAGE], exitstatus)
+        if lacks := running.past.keep(running.folder.path):
+            print(f"\n{self._masked(lacks)}", file=sys.stderr)
         self._open.close()
         return code
 

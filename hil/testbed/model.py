@@ -168,6 +168,7 @@ class Limits(Section):
     """Thresholds of this bench; the suites state their sums beside them."""
 
     tcp_of_ceiling: float = Field(0.97, gt=0, le=1, description="share of the ceiling that the headers leave")
+    below_usual: float = Field(0.05, ge=0, lt=1, description="share of this bench's usual rate that is no loss yet")
     udp_loss_ratio: float = Field(0.001, ge=0, le=1)
     udp_load: float = Field(0.5, gt=0, le=1, description="share of the link rate offered as UDP")
     pool_growth_kb_per_removal: float = Field(64.0, gt=0)
