@@ -42,6 +42,7 @@ def bisect(
     given = {"certificate": certificate, "run-id": run_id, "seed": seed}
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     options += [f"--testbed={testbed}", f"--package={bad}", f"--reports={reports}", f"--count={max_runs}"]
+    options += ["--history=off"]
     code = _run([*options, *(f"--fault={one}" for one in fault or []), test], probing)
     if probing.folder is None:
         return code

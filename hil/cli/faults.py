@@ -185,7 +185,7 @@ class _Runner:
     def run(self, one: Known, suites: Sequence[Path], *repetition: str) -> Row:
         """One run in a process of its own, read back from its results."""
         testbed = self._testbed.with_stem(one.testbed) if one.testbed else self._testbed
-        options = [f"--testbed={testbed}", f"--reports={self._folder}", f"--run-id={one.name}"]
+        options = [f"--testbed={testbed}", f"--reports={self._folder}", f"--run-id={one.name}", "--history=off"]
         fault = [f"--fault={one.path}"] if one.caught_by else []
         command = [sys.executable, "-m", "hil.cli", "run", *options, *fault, *repetition, *map(str, suites)]
         log = self._folder / f"{one.name}.log"

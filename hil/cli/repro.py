@@ -62,7 +62,7 @@ def _options(origin: Origin, path: Path, package: Path | None, *, with_order: bo
 
     manifest, suite, testbed = origin.manifest, suite_of(origin.manifest), load(path)
     files = [Path(test.partition("::")[0]) for test in manifest.order] if with_order else []
-    options = [f"--testbed={path}", f"--test-timeout={manifest.options.test_timeout_s:g}"]
+    options = [f"--testbed={path}", f"--test-timeout={manifest.options.test_timeout_s:g}", "--history=off"]
     options += origin.package_options(testbed, package)
     options += [f"--verifier={manifest.options.verifier}"] if manifest.options.verifier else []
     options += ["--no-provision"] if manifest.options.no_provision else []
