@@ -1,0 +1,77 @@
+"""What is compared is found by its name, and ``hil history compare`` says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from a_history import fill
+from sqlalchemy import Connection
+
+from hil.cli import run_command
+from hil.errors import UsageError
+from hil.history.sides import compare_named
+from hil.history.store import History
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reports")
+    with History(f"sqlite:///{folder / 'history.sqlite'}") as history:
+        fill(history)
+    return folder
+
+
+@pytest.fixture
+def connection(reports: Path) -> Iterator[Connection]:
+    with History(f"sqlite:///{reports / 'history.sqlite'}") as history, history.reading() as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("names", [("2.0.0", "2.1.0"), ("aaaaaaaa", "BBBBBBBB")])
+def test_drivers(connection: Connection, names: tuple[str, str]) -> None:
+    """By version or by the beginning of the hash: the slower driver's sending and the test that broke."""
+    found = compare_named(connection, *names)
+    assert (found.first, found.second) == ("driver 2.0.0 (AAAAAAAA)", "driver 2.1.0 (BBBBBBBB)")
+    assert [(one.test[-6:], one.kind, one.sure) for one in found.outcomes][:1] == [("test_7", "newly failing", True)]
+    slower = [one for one in found.figures if one.kind == "regression"]
+    assert {one.measurement for one in slower} == {"tcp send"}
+    assert {one.bench for one in slower} == {"desk@lab", "rack@lab"}
+    assert all(-0.12 < one.share < -0.08 for one in slower)
+
+
+def test_benches(connection: Connection) -> None:
+    """Two benches that measure the same do not differ."""
+    found = compare_named(connection, "desk", "rack@lab")
+    assert {one.kind for one in found.figures} == {"no difference"}
+
+
+def test_runs(connection: Connection) -> None:
+    """The last night of the old driver and the first of the new one, judged by the noise of the nights before."""
+    found = compare_named(connection, "20261110-010100-rack", "20261111-010100-rack")
+    slower = [one for one in found.figures if one.kind == "regression"]
+    assert {one.measurement for one in slower} == {"tcp send"}
+    assert all(one.by_noise for one in slower)
+
+
+def test_names_of_nothing(connection: Connection) -> None:
+    """Two things that are not of a kind, or not known, cannot be compared."""
+    for names in (("desk", "2.0.0"), ("desk", "nowhere"), ("", "desk")):
+        with pytest.raises(UsageError, match="two runs, two drivers"):
+            compare_named(connection, *names)
+
+
+def test_command_line(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``hil history compare`` prints what matters first and can write the same as a page; unknown names end with 4."""
+    at = ["--reports", str(reports), "--history", str(reports / "history.sqlite")]
+    assert run_command(["history", "compare", "2.0.0", "2.1.0", *at, "--html", str(reports / "side")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "driver 2.0.0 (AAAAAAAA) and driver 2.1.0 (BBBBBBBB): 20 tests"
+    assert said[1].startswith("newly failing: suites/test_x.py::test_7, 30 passed 0 failed before")
+    assert said[2].startswith("regression: tcp send on ")
+    assert said[-2] == "4 figures differ, 12 do not, of 0 there are too few runs to tell"
+    assert Path(said[-1]).is_file()
+    assert run_command(["history", "compare", "2.0.0", "3", *at]) == 4
+    assert run_command(["history", "pages", *at]) == 0
+    assert (reports / "history/index.html").is_file()
