@@ -47,6 +47,7 @@ def _app() -> Any:
         check,
         doctor,
         faults,
+        history,
         history_pages,
         instruments,
         lab,
@@ -56,6 +57,7 @@ def _app() -> Any:
         report,
         repro,
         run,
+        storm,
         watch,
     )
 
@@ -66,7 +68,6 @@ def _app() -> Any:
     groups: dict[str, tuple[str, tuple[Any, ...]]] = {
         "bench": ("Who holds a bench, whether it is in service, the ways back, emergency off.",
                   (bench.status, bench.release, bench.recover, bench.off)),
-        "history": ("What earlier runs saw.", (history_pages.pages, history_pages.compare)),
         "lab": ("Virtual benches.", (lab.up, lab.packages)),
         "package": ("Driver packages on disk, without a Windows machine.", (package.check, package.rules)),
     }  # fmt: skip
@@ -76,9 +77,17 @@ def _app() -> Any:
         for command in commands:
             group.command()(command)
         app.add_typer(group, name=name)
+    past = typer.Typer(**{**options, "no_args_is_help": False})
+    past.callback(invoke_without_command=True)(history.overview)
+    past.command("import")(history.take_in)
+    for command in (
+        history.trend, history.measurements, history.tests, history.accept, history_pages.pages, history_pages.compare,
+    ):  # fmt: skip
+        past.command()(command)
+    app.add_typer(past, name="history")
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
-        report.report, repro.repro, watch.watch, bisect.bisect,
+        report.report, repro.repro, watch.watch, bisect.bisect, storm.storm,
     )  # fmt: skip
     for command in single:
         app.command()(command)

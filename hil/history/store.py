@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from hil.errors import UsageError
-from hil.history.place import place
+from hil.history.place import OFF, VARIABLE, is_off, place
 from hil.history.upgrade import upgrade
 
 if TYPE_CHECKING:
@@ -76,9 +76,21 @@ class History:
             ) from error  # fmt: skip
 
 
-def open_history(given: str | None, reports: Path) -> History:
-    """The one that was named, or HIL_HISTORY, or the file in the folder of the reports."""
-    return History(place(given, os.environ, reports))
+def open_history(given: str | None, reports: Path, *, create: bool = False) -> History:
+    """The one that was named, or HIL_HISTORY, or the file in the folder of the reports; errors as of History.
+
+    Raises UsageError for a file that is not there, unless it is to be made.
+    """
+    if is_off(given, os.environ):
+        raise UsageError("a history", seen=OFF, next_step=f"name one: --history or {VARIABLE}")
+    url = place(given, os.environ, reports)
+    kind, _, file = url.partition(":///")
+    if kind == "sqlite" and not create and not Path(file).exists():
+        raise UsageError(
+            "the history of earlier runs", seen="no such file", where=file,
+            next_step="hil run makes it, and hil history import FOLDER, or name another --history",
+        )  # fmt: skip
+    return History(url)
 
 
 def _engine(url: str) -> Engine:
