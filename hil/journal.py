@@ -2,7 +2,8 @@
 
 A record is one JSON object a line: ``t_s`` (monotonic seconds since the journal opened), ``utc``, ``kind``, ``what``,
 ``phase`` (``point``, ``start`` or ``end``), ``id`` and ``parent`` of the span, ``test`` (node id) and free fields.
-Kinds in use: run, test, step, command (to Windows), instrument, traffic, capture, observation, wait, undo, error; and
+Kinds in use: run, test, step, command (to Windows), instrument, traffic, capture, observation, wait, undo, failing (the
+moment that a test went wrong), error (its verdict); and
 what :mod:`hil.run.sampler` saw beside the test: sample, event (of Windows).
 """
 

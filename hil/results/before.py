@@ -14,6 +14,8 @@ from hil.results.store import Results
 _LEAST_SHARE = 0.5
 """Of this run's tests that the run before must have asked, else a run of one test would make all others new."""
 _BAD = ("failed", "error", "interrupted")
+_PLACES = ("package folder",)
+"""Facts that say where something is; of a virtual bench they differ every time."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Before:
         both = [(self.tests[test.test], test) for test in now.tests if test.test in self.tests]
         asked = {test.test for test in now.tests}
         facts, old = now.info.facts if now.info else {}, self.facts
+        other = {name: value for name, value in facts.items() if old.get(name) != value and name not in _PLACES}
         return Changes(
             newly_bad=tuple(test for then, test in both if test.verdict in _BAD and then.verdict not in _BAD),
             fixed=tuple(test for then, test in both if test.verdict == "passed" and then.verdict in _BAD),
@@ -66,7 +69,7 @@ class Before:
             no_longer_asked=tuple(test for then, test in both if test.verdict == "skipped" != then.verdict),
             added=tuple(test for test in now.tests if test.test not in self.tests),
             gone=tuple(test for test in self.tests if test not in asked),
-            facts=tuple((name, old.get(name, ""), value) for name, value in facts.items() if old.get(name) != value),
+            facts=tuple((name, old.get(name, ""), value) for name, value in other.items()),
         )
 
 

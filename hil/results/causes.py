@@ -13,6 +13,8 @@ from hil.results.model import Crash, TestResult
 _VARIES = re.compile(r"\b0x[0-9a-fA-F]+\b|(?<![\w.])[+-]?\d+(?:[.:,]\d+)*")
 _WITH_FIGURE = re.compile(r"\S*\d\S*")
 _PLAIN = "AssertionError"
+_DIGITS = re.compile(r"\b\d+\.\d{5,}\b")
+"""Of a figure, more than anybody reads."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ def headline(test: TestResult) -> str:
         return f"{crash.name}: {crash.meaning}" if crash.meaning else crash.name
     if test.troubles:
         first = test.troubles[0]
-        line = first.message.strip().partition("\n")[0]
+        line = _DIGITS.sub(lambda found: f"{float(found[0]):.4g}", first.message.strip().partition("\n")[0])
+        if first.error == _PLAIN and line.startswith("assert "):
+            return f"{test.claim.rstrip('.')} ({line})" if test.claim else line
         return line if first.error == _PLAIN and line else f"{first.error}: {line}"
     return test.skip.text if test.skip else "" if test.verdict == "passed" else test.verdict
 

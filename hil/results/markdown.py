@@ -30,13 +30,18 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"- Is the driver good? {_ANSWERS[report.driver]}: {counts['passed']} passed, {counts['failed']} failed"
     errors = many(report.in_error, "error")
     yield f"- Is the bench good? {_ANSWERS[report.bench]}: {errors}, {counts['skipped']} not asked"
+    if report.mistakes:
+        mistaken = many(report.mistaken, "test")
+        yield f"- Were the tests good? **no**: {mistaken} ended by a mistake in a suite, an argument or hil"
     yield f"- What is new? {_news(report)}"
     if report.unfinished:
         yield f"- **{_plain(report.unfinished)}**"
     tests = f"{many(len(report.tests), 'test')} in {seconds(report.duration_s)}"
     yield f"- {tests}, run {_plain(report.info.run)}, hil {report.info.hil}"
     yield from _causes("The device failed", report.failures)
-    yield from _causes("Errors of the bench or the harness", report.errors)
+    yield from _causes("The bench failed", report.errors)
+    yield from _causes("Mistakes in suites, arguments or hil", report.mistakes)
+    yield from _causes("Stopped", report.stopped)
     for side, causes in report.skips.items():
         yield from _causes(f"Not asked: {SIDES[side].lower()}", causes)
     outside = [figure for figure in report.figures if not figure.measurement.within]

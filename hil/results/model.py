@@ -100,6 +100,11 @@ class TestResult:
     verifier: str = ""
     """What Driver Verifier was proven to check from before the test to after it; empty for nothing."""
 
+    @property
+    def family(self) -> str:
+        """Of the trouble that decided the verdict: device, bench, usage or internal; empty without one."""
+        return next((trouble.family for trouble in self.troubles if trouble.verdict == self.verdict), "")
+
     def as_line(self) -> dict[str, Any]:
         return {"kind": "test", **asdict(self)}
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from zlib import crc32
 
+from hil.errors import ExitCode
 from hil.results.before import Before, Changes, run_before
 from hil.results.causes import Cause, by_cause, cause_key
-from hil.results.model import Crash, Measurement, RunInfo, TestResult
+from hil.results.model import FAULTS_FACT, Crash, Measurement, RunInfo, TestResult
 from hil.results.store import Results
 
 SIDES = {
@@ -20,7 +21,10 @@ SIDES = {
     "device": "The device cannot",
     "person": "Left out by a person",
 }
+HISTORY_PAGE = "history/index.html"
+"""Below the folder of the reports."""
 _LONGEST_NAME = 60
+_FILES = "summary.md", "junit.xml", "results.jsonl", "journal.jsonl", "watchdog.jsonl"
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,19 @@ class Report:
 
     @property
     def bench(self) -> str:
-        return "bad" if self.in_error else "good" if self.counts["passed"] or self.counts["failed"] else "unknown"
+        if self.errors or (self.results.end or {}).get("exit_code") == ExitCode.BENCH:
+            return "bad"
+        return "good" if self.counts["passed"] or self.counts["failed"] else "unknown"
 
     @property
     def in_error(self) -> int:
-        return self.counts["error"] + self.counts["interrupted"]
+        """Tests that the bench spoilt."""
+        return sum(len(cause.tests) for cause in self.errors)
+
+    @property
+    def mistaken(self) -> int:
+        """Tests that ended by a slip of a person: in a suite, in an argument, in hil."""
+        return sum(len(cause.tests) for cause in self.mistakes)
 
     @property
     def not_run(self) -> int:
@@ -78,11 +90,22 @@ class Report:
 
     @cached_property
     def failures(self) -> list[Cause]:
-        return self._causes("failed")
+        return self._causes(test for test in self.tests if test.verdict == "failed")
 
     @cached_property
     def errors(self) -> list[Cause]:
-        return self._causes("error", "interrupted")
+        """Of the bench."""
+        return self._causes(test for test in self.tests if test.verdict == "error" and test.family == "bench")
+
+    @cached_property
+    def mistakes(self) -> list[Cause]:
+        """Errors of suites, arguments or hil; they say nothing about device or bench."""
+        return self._causes(test for test in self.tests if test.verdict == "error" and test.family != "bench")
+
+    @cached_property
+    def stopped(self) -> list[Cause]:
+        """Tests that were interrupted."""
+        return self._causes(test for test in self.tests if test.verdict == "interrupted")
 
     @cached_property
     def skips(self) -> dict[str, list[Cause]]:
@@ -108,7 +131,8 @@ class Report:
     @cached_property
     def cause_numbers(self) -> dict[str, int]:
         """Each cause's number, by which a page can ask for its tests."""
-        causes = [*self.failures, *self.errors, *(cause for found in self.skips.values() for cause in found)]
+        wrong = [*self.failures, *self.errors, *self.mistakes, *self.stopped]
+        causes = [*wrong, *(cause for found in self.skips.values() for cause in found)]
         return {cause_key(cause.tests[0]): number for number, cause in enumerate(causes)}
 
     def cause_number(self, test: TestResult) -> int | None:
@@ -127,10 +151,31 @@ class Report:
 
     # places
 
+    @property
+    def defects(self) -> str:
+        """The deliberate ones of a virtual bench."""
+        return self.info.facts.get(FAULTS_FACT, "")
+
+    @property
+    def files(self) -> list[tuple[str, int]]:
+        """What the run wrote for people and programs, with bytes; the pages apart."""
+        found = [(name, self.folder / name) for name in _FILES]
+        return [(name, path.stat().st_size) for name, path in found if path.is_file()]
+
+    @cached_property
+    def kept(self) -> list[tuple[TestResult, str, int]]:
+        """Files of all tests, as :meth:`artifacts` has them."""
+        return [(test, *artifact) for test in self.tests for artifact in self.artifacts(test)]
+
     def artifacts(self, test: TestResult) -> list[tuple[str, int]]:
         """Path below the run's folder and bytes of each file that was kept and is there."""
         found = [(artifact, self.folder / artifact) for artifact in test.artifacts]
         return [(artifact, path.stat().st_size) for artifact, path in found if path.is_file()]
+
+    @property
+    def history(self) -> str:
+        """Path from the run's folder to the pages of all runs; empty where there are none."""
+        return f"../{HISTORY_PAGE}" if (self.folder.absolute().parent / HISTORY_PAGE).is_file() else ""
 
     def page(self, test: TestResult) -> str:
         """Path of the test's page below the run's folder; the same in every run."""
@@ -143,9 +188,8 @@ class Report:
         page = page_of(test.test)
         return f"../../{self.before.run}/{page}" if (self.before.folder / page).is_file() else None
 
-    def _causes(self, *verdicts: str) -> list[Cause]:
-        known = self.before.causes if self.before else None
-        return by_cause((test for test in self.tests if test.verdict in verdicts), known)
+    def _causes(self, tests: Iterable[TestResult]) -> list[Cause]:
+        return by_cause(tests, self.before.causes if self.before else None)
 
     def _then(self, test: TestResult, one: Measurement) -> float | None:
         return self.before.figure(test.test, one.name) if self.before else None

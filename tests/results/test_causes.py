@@ -31,6 +31,12 @@ def test_figures_do_not_part_a_cause(one: str, other: str) -> None:
     assert key(one) == key(other)
 
 
+def test_a_bare_assertion_is_told_by_its_claim() -> None:
+    """``assert 908.3785795782753 >= 913.2`` says nothing to somebody who did not write the test."""
+    trouble = Trouble("call", "failed", "device", "AssertionError", "assert 908.3785795782753 >= 913.2\n + where ...")
+    assert headline(a_test("test_x", "failed", trouble)) == "Claim of test_x (assert 908.4 >= 913.2)"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -9,11 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from a_run import NIGHT, a_run, a_test, device
+from a_run import NIGHT, a_run, a_test, device, user_s
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hil.clock import thread_s
 from hil.results.model import Crash, TestResult, Trouble
 from hil.results.report import page_of
 from hil.results.words import many, number, seconds, size
@@ -63,12 +62,67 @@ def test_first_screen(tmp_path: Path) -> None:
     """Someone who never saw the page reads whether driver and bench are good, and why not, before anything else."""
     page = index(tmp_path)
     assert "Is the driver good? No 1 passed, 3 failed, of 2 causes" in page.text
-    assert "Is the bench good? No 1 error, 2 not asked" in page.text
+    assert "Is the bench good? No 1 error, of 1 cause, 2 not asked" in page.text
+    assert "Were the tests good?" not in page.text
     assert "What is new? Not known" in page.text
-    places = [page.text.index(title) for title in ("The device failed", "Errors of the bench", "What was not tested")]
+    places = [page.text.index(title) for title in ("The device failed", "The bench failed", "What was not tested")]
     assert places == sorted(places)
     assert "Bugcheck: bugcheck 0xD1 <b> 2 tests" in page.text
     assert page.stack == []
+
+
+def test_a_slip_in_a_suite_is_not_the_benchs_fault(tmp_path: Path) -> None:
+    """Nobody walks to the lab because of a typing mistake: it is told apart from device and bench."""
+    slip = Trouble("call", "error", "internal", "AttributeError", "'Adapter' object has no attribute 'statistix'")
+    text = index(tmp_path, [a_test("test_good", "passed"), a_test("test_typo", "error", slip)]).text
+    assert "Is the driver good? Yes 1 passed, 0 failed" in text
+    assert "Is the bench good? Yes 0 errors, 0 not asked" in text
+    assert "Were the tests good? No 1 test ended by a mistake in a suite, an argument or hil AttributeError" in text
+    assert "Mistakes in suites, arguments or hil" in text
+
+
+def test_a_bench_that_did_not_start(tmp_path: Path) -> None:
+    """Without one test that ran, the exit code still says that the bench is to be seen to."""
+    text = index(tmp_path, [], exit_code=6, collected=7).text
+    assert "Is the driver good? Not known" in text
+    assert "Is the bench good? No 0 errors, 0 not asked, 7 never began" in text
+
+
+def test_a_stopped_run_blames_nobody(tmp_path: Path) -> None:
+    """Ctrl-C is neither a bad device nor a bad bench."""
+    stop = Trouble("call", "interrupted", "internal", "KeyboardInterrupt", "SIGINT")
+    text = index(tmp_path, [a_test("test_good", "passed"), a_test("test_long", "interrupted", stop)], exit_code=2).text
+    assert "Is the bench good? Yes" in text
+    assert "Stopped KeyboardInterrupt: SIGINT 1 test" in text
+
+
+def test_deliberate_defects_are_told_first(tmp_path: Path) -> None:
+    """Nobody takes a red report of ``--fault`` for news of the driver."""
+    text = index(tmp_path, facts={"faults": "hil.virtual.faults.driver:HangInHalt"}).text
+    told = "With deliberate defects: hil.virtual.faults.driver:HangInHalt . This is no word on the package."
+    assert told.replace(" .", ".") in text
+    assert text.index("With deliberate") < text.index("Is the driver good?")
+
+
+def test_what_was_tested_with_what(tmp_path: Path) -> None:
+    """Driver and its hash, Windows, firmware, settings, verifier, testbed, seed and harness stand together."""
+    facts = {
+        "driver SHA-256": "AB12", "Windows": "Windows 11, build 26100", "firmware": "1.07",
+        "settings": "*RSS 1, *LsoV2IPv4 1",
+        "Driver Verifier": "off",
+    }  # fmt: skip
+    text = index(tmp_path, facts=facts, seed=4711).text
+    tested = text[text.index("What was tested") :]
+    for told in ("driver SHA-256 AB12", "Windows Windows 11, build 26100", "firmware 1.07", "settings 2 settings *RSS",
+                 "Driver Verifier off", "testbed desk", "harness hil 0.1.0", "seed 4711"):  # fmt: skip
+        assert told in tested
+
+
+def test_artifacts_with_their_sizes(tmp_path: Path) -> None:
+    """Whoever analyses a crash finds the dump on the first page, and knows what a download costs."""
+    page = index(tmp_path)
+    assert "1 artifact of tests, 8 bytes file size test MEMORY.DMP 8 bytes test_crash[b]" in page.text
+    assert {"artifacts/MEMORY.DMP", "journal.jsonl", "results.jsonl", "junit.xml"} <= set(page.links)
 
 
 def test_not_asked_by_whose_side(tmp_path: Path) -> None:
@@ -170,9 +224,9 @@ def test_a_thousand_tests(tmp_path: Path) -> None:
     """A long night's pages take less than a second of a processor."""
     tests = [a_test(f"test_{number}", "failed", device(f"cause {'abcdefg'[number % 7]}")) for number in range(1000)]
     folder = a_run(tmp_path / "night", tests)
-    before_s = thread_s()
+    before_s = user_s()
     write_reports(folder)
-    assert thread_s() - before_s < 1.0
+    assert user_s() - before_s < 1.0
     assert (folder / "index.html").stat().st_size < 100_000
 
 

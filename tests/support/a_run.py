@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from hil.journal import Journal
@@ -34,6 +35,11 @@ NIGHT = [
 ]
 
 
+def user_s() -> float:
+    """Time that this thread has computed. The system's share depends on who else writes files just now."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_utime
+
+
 def record_test(journal: Journal, test: str, steps: int = 1) -> None:
     """What a short test leaves on the journal."""
     journal.test = test
@@ -47,6 +53,7 @@ def record_test(journal: Journal, test: str, steps: int = 1) -> None:
             journal.event("sample", "wire", sent_mbps=900.0 + number, received_mbps=0.0, link=number % 3 != 1)
             journal.event("sample", "watts", watts=31.0 + number % 2)
         journal.event("sample", "windows", adapter="Up", load_percent=7.0)
+        journal.event("failing", "Bugcheck: bugcheck 0xD1", during="call")
         journal.event(
             "event", "Microsoft-Windows-NDIS 10400", log="System", level=3, fields=["</script><b>"], age_s=0.0,
             machine_time=START, offset_s=-0.18, uncertainty_s=0.002,

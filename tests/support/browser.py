@@ -85,6 +85,7 @@ class Browser:
         self._socket: WebSocket | None = None
         self._session = ""
         self._number = 0
+        self._allowed: tuple[str, ...] = ()
         self.complaints: list[str] = []
         try:
             where = Path(self._folder.name, "DevToolsActivePort")
@@ -107,8 +108,10 @@ class Browser:
         self._process.wait()
         self._folder.cleanup()
 
-    def open(self, path: Path, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
-        """Load a page from disk and wait until its scripts have run."""
+    def open(self, page: Path | str, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+        """Load a page from disk, or by its URL, and wait until its scripts have run."""
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self._allowed = "file:", "data:", url
         self.complaints.clear()
         phone = width < 600
         self.call(
@@ -118,10 +121,10 @@ class Browser:
             "Emulation.setEmulatedMedia",
             features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
         )  # fmt: skip
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=url)
         wait_until(
             lambda: self.script("document.readyState") == "complete" and self.script("location.href") != "about:blank",
-            what=f"{path.name} to load", timeout_s=30,
+            what=f"{url} to load", timeout_s=30,
         )  # fmt: skip
         self.script("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -182,5 +185,5 @@ class Browser:
             self.complaints.append(str(params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
-        elif method == "Network.requestWillBeSent" and not params["request"]["url"].startswith(("file:", "data:")):
+        elif method == "Network.requestWillBeSent" and not params["request"]["url"].startswith(self._allowed):
             self.complaints.append(f"asks the network for {params['request']['url']}")

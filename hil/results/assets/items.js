@@ -32,8 +32,8 @@ function readItems(records) {
       Object.assign(item, { to: at, error: record.error ?? "", records: [...item.records, record] });
     } else {
       const item = {
-        lane: LANE_OF[record.kind] ?? "seen", kind: record.kind, what: record.what, at, to: at, records: [record],
-        depth: (open.get(record.parent)?.depth ?? -1) + 1, error: record.kind === "error" ? record.what : record.error ?? "",
+        lane: LANE_OF[record.kind] ?? "seen", kind: record.kind, what: record.what, at, to: at + (record.lasted_s ?? 0), records: [record],
+        depth: (open.get(record.parent)?.depth ?? -1) + 1, error: ["error", "failing"].includes(record.kind) ? record.what : record.error ?? "",
         spread: record.uncertainty_s && record.kind === "event" ? record.uncertainty_s : 0,
         serious: record.kind === "event" && record.level > 0 && record.level < 3,
       };
@@ -88,5 +88,5 @@ function fieldsOf(item) {
 function inWords(item) {
   const took = item.to > item.at && item.lane !== "link" ? `, took ${duration(item.to - item.at)}` : "";
   const spread = item.spread ? `, known to ± ${duration(item.spread)}` : "";
-  return `${item.kind} at ${item.at.toFixed(3)} s${spread}${took}: ${item.what}${item.error && item.kind !== "error" ? `\n${item.error}` : ""}`;
+  return `${item.kind} at ${item.at.toFixed(3)} s${spread}${took}: ${item.what}${item.error && item.error !== item.what ? `\n${item.error}` : ""}`;
 }

@@ -6,7 +6,8 @@
   const { items, series, begin, end } = readItems(JSON.parse(document.getElementById("journal").textContent));
   const stage = document.getElementById("timeline"), hint = document.getElementById("hint");
   const said = document.getElementById("said"), detail = document.getElementById("exchange");
-  const failures = items.filter((item) => item.kind === "error");
+  const failing = items.filter((item) => item.kind === "failing");
+  const failures = failing.length ? failing : items.filter((item) => item.kind === "error");
   const lanes = layOut();
   let view = [begin, end], chosen = null, drawn = [];
 
