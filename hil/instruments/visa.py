@@ -1,12 +1,13 @@
 """A line through pyvisa and pyvisa-py by VISA resource name: SOCKET, HiSLIP, VXI-11, serial, USB.
 
-TCP resources are opened with the classes of :mod:`hil.instruments.bounded`, everything else as pyvisa-py does. They
-belong to a library object of their own, so that neither they nor a neighbour's ``ResourceManager('@py')`` change or
-close each other.
+TCP resources are opened with the classes of :mod:`hil.instruments.bounded`, USB ones with that of
+:mod:`hil.instruments.usb`, everything else as pyvisa-py does. They belong to a library object of their own, so that
+neither they nor a neighbour's ``ResourceManager('@py')`` change or close each other.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from pyvisa import constants, rname
@@ -15,6 +16,7 @@ from pyvisa.highlevel import ResourceManager
 from pyvisa.util import LibraryPath
 from pyvisa_py.highlevel import PyVisaLibrary
 
+from hil.errors import UsageError
 from hil.instruments.bounded import Bounded, BoundedHislip, BoundedSocket, BoundedVxi11
 from hil.instruments.wire import Health
 
@@ -43,7 +45,7 @@ class VisaLine:
         self._write(message + self._end)
 
     def health(self) -> Health:
-        """USB is taken for healthy; a serial line has no end to be found, but may hold bytes that nobody asked for."""
+        """A serial line has no end to be found, but may hold bytes that nobody asked for."""
         if self._bounded is not None:
             return self._bounded.health()
         return Health.UNREAD if getattr(self._visa, "bytes_in_buffer", 0) else Health.QUIET
@@ -75,10 +77,13 @@ class GuardedLibrary(PyVisaLibrary):  # type: ignore[misc]
         kind = _session_class(parsed)
         if kind is None:
             return super().open(session, resource_name, access_mode, open_timeout)  # type: ignore[no-any-return]
-        return self._register(kind(session, resource_name, parsed, open_timeout)), StatusCode.success
+        made: Any = kind
+        return self._register(made(session, resource_name, parsed, open_timeout)), StatusCode.success
 
 
-def _session_class(parsed: Any) -> type[BoundedSocket] | type[BoundedHislip] | type[BoundedVxi11] | None:
+def _session_class(parsed: Any) -> type[Bounded] | None:
+    if parsed.interface_type_const is InterfaceType.usb and parsed.resource_class == "INSTR":
+        return _usb_session()
     if parsed.interface_type_const is not InterfaceType.tcpip:
         return None
     if parsed.resource_class == "SOCKET":
@@ -86,3 +91,16 @@ def _session_class(parsed: Any) -> type[BoundedSocket] | type[BoundedHislip] | t
     if parsed.resource_class != "INSTR":
         return None
     return BoundedHislip if parsed.lan_device_name.lower().startswith("hislip") else BoundedVxi11
+
+
+def _usb_session() -> type[Bounded]:
+    """Raises UsageError when a library is missing that a person can install."""
+    try:
+        from hil.instruments.usb import BoundedUsb
+    except ImportError as error:
+        missing = "libusb" if importlib.util.find_spec("usb") else "pyusb"
+        raise UsageError(
+            f"{missing}, for instruments on USB", seen=str(error),
+            next_step="pip install hil[usb], and the system's package libusb-1.0-0",
+        ) from error  # fmt: skip
+    return BoundedUsb

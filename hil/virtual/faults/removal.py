@@ -72,7 +72,7 @@ class DeadAfterGlitch(Fault):
     """The device is back before its removal was worked off: the new start meets the old interrupt, and fails."""
 
     caught_by: ClassVar = ("removal",)
-    _BACK_WITHIN_S: ClassVar = 0.015
+    _BACK_WITHIN_S: ClassVar = 0.1
 
     def __init__(self) -> None:
         self._pulled_s, self._too_early = 0.0, False
