@@ -9,7 +9,6 @@ from misbehaving_peer import Peer
 from hil.instruments.session import Session
 from hil.journal import Journal
 
-
 PATIENT_S = 8.0
 """For answers that come: a busy computer may take its time."""
 

@@ -102,7 +102,7 @@ class UsbInstrument(IBackend):
 
     # transfers
 
-    def ctrl_transfer(self, dev_handle, bmRequestType, bRequest, wValue, wIndex, data, timeout):  # noqa: N803
+    def ctrl_transfer(self, dev_handle, bmRequestType, bRequest, wValue, wIndex, data, timeout):
         self._must_be_there()
         if (bmRequestType, bRequest) == (0x80, 6):
             answer = self._text(wValue)
