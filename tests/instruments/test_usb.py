@@ -30,15 +30,15 @@ def instrument(monkeypatch, state):
     def answer(message):
         if message == "*IDN?":
             return f"RIGOL TECHNOLOGIES,DP832,{state.get('serial', SERIAL)},00.01"
-        if message == ":SYST:ERR?" or message == "SYST:ERR?":
+        if message.endswith("SYST:ERR?"):
             return state["errors"].pop(0) if state["errors"] else '0,"No error"'
         if message.startswith(":OUTP CH1,"):
             state["on"] = message.endswith("ON")
         known = {"*ESR?": "0", ":OUTP? CH1": "ON" if state["on"] else "OFF", "LONG?": "x" * 5000, "SILENT?": None}
-        return known.get(message, message) if message.endswith("?") or "? " in message else None
+        return known.get(message, message) if "?" in message else None
 
     found = UsbInstrument(answer)
-    monkeypatch.setattr(usb.backend.libusb1, "get_backend", lambda find_library=None: found)
+    monkeypatch.setattr(usb.backend.libusb1, "get_backend", lambda **_: found)
     return found
 
 
@@ -78,7 +78,7 @@ def test_refusal(state, unit):
 
 @pytest.mark.parametrize("fault", ["silent", "deaf"])
 def test_ends_at_the_deadline(instrument, unit, fault):
-    """An instrument that does not answer, or does not take a message, costs its timeout; then it is cleared, and itself.
+    """An instrument that does not answer, or takes no message, costs its timeout; then it is cleared, and itself again.
 
     pyvisa-py waits for the abort of a failed transfer, for 5 s each step.
     """

@@ -1,7 +1,7 @@
 """A USBTMC instrument below pyusb: what pyusb asks of libusb, answered by an instrument that may misbehave.
 
-It is a backend as pyusb documents them (``usb.backend.IBackend``), so that pyusb and pyvisa-py run as they are. Messages
-are read here by the class's specification (USBTMC 1.0, table 1 to 9), independently of pyvisa-py.
+It is a backend as pyusb documents them (``usb.backend.IBackend``), so that pyusb and pyvisa-py run as they are.
+Messages are read here by the class's specification (USBTMC 1.0, table 1 to 9), independently of pyvisa-py.
 """
 
 from __future__ import annotations
