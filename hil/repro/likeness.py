@@ -86,7 +86,7 @@ class Origin:
         yield from (f"{name}: {now[name]}, was {before[name]}" for name in before if now.get(name) != before[name])
         if testbed.virtual is None and manifest.options.faults:
             yield f"no deliberate defects, which were {', '.join(manifest.options.faults)}"
-        if self._stays_out(testbed) and manifest.package:
+        if manifest.package and self._stays_out(testbed) and not self.described.virtual:
             yield f"the virtual bench's own package in place of {manifest.package.inf} {manifest.package.version}"
 
     def _stays_out(self, testbed: Testbed) -> bool:
