@@ -1,19 +1,24 @@
-"""Makes the pictures of docs/report.md: ``python docs/make_pictures.py [RUN_FOLDER]`` (default: the newest run).
+"""Makes the pictures of the report and of the history: ``python docs/make_pictures.py [RUN_FOLDER]``.
 
-Needs Chromium. Each picture is what a person sees in a window, at most 200 kB.
+The report's are of that run, or else of the newest; the history's of a made-up one (tests/support/a_history.py). Needs
+Chromium. Each picture is what a person sees in a window, at most 200 kB.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
+from a_history import fill  # noqa: E402
 from browser import CHROMIUM, Browser  # noqa: E402
 
+from hil.history.pages import Pages, page_of  # noqa: E402
+from hil.history.store import History  # noqa: E402
 from hil.results.report import Report  # noqa: E402
 from hil.results.writing import write_reports  # noqa: E402
 
@@ -36,8 +41,21 @@ def main() -> None:
         browser.open(run / report.page(richest), width=1200, height=760)
         browser.script("document.getElementById('timeline-title').scrollIntoView()")
         _save("timeline.png", browser.picture())
+        history_pictures(browser)
     finally:
         browser.close()
+
+
+def history_pictures(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory(prefix="hil-pictures-") as name:
+        folder = Path(name)
+        with History(f"sqlite:///{folder / 'history.sqlite'}") as history:
+            fill(history)
+            index = Pages(history, folder / "history", folder).write()
+        browser.open(index, width=1200, height=800)
+        _save("history.png", browser.picture())
+        browser.open(index.parent / page_of("tcp send Mbit/s"), width=1200, height=640)
+        _save("trend.png", browser.picture())
 
 
 def _journal_bytes(page: Path) -> int:

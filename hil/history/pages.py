@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 NEWEST_RUNS = 300
 """Of a series; more would be less than two pixels apart."""
-NEWEST_RESULTS = 50_000
+NEWEST_RESULTS = 30_000
 """That flaky tests and lost time are told from."""
 MOST_CHARTS = 40
 _MOST_BENCHES = 8
@@ -87,12 +87,11 @@ class Pages:
         runs = queries.all_runs(connection)
         newest = list(islice(runs, _runs_of(runs, NEWEST_RESULTS)))
         scope = Scope(newest=len(newest))
-        silent = {run.id for run in newest if not run.passed + run.failed}
         moves = by_weight(move for one in measured for trend in one.trends for move in trend.moves)
         return self._write(
             INDEX, "overview.html.j2", benches=queries.all_benches(connection), runs=runs, newest=newest, moves=moves,
             measured=measured, compared=compared, now=utc_now(), page_of_measurement=_page_of_measurement,
-            flaky=flaky(one for one in queries.mixed_outcomes(connection, scope) if one.run_id not in silent),
+            flaky=flaky(queries.mixed_outcomes(connection, scope)),
             losses=time_lost(newest, queries.lost_time(connection, scope)),
         )  # fmt: skip
 

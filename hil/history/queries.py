@@ -216,8 +216,11 @@ def figures(connection: Connection, scope: Scope) -> list[Figure]:
 
 
 def mixed_outcomes(connection: Connection, scope: Scope = ALL) -> list[Outcome]:
-    """Of tests that ended in more than one of passed, failed and error with one driver on one bench: those outcomes."""
-    asked = results.c.verdict.in_(("passed", "failed", "error"))
+    """Of tests that ended in more than one of passed, failed and error with one driver on one bench: those outcomes.
+
+    Without those of runs that got no answer at all, in which the whole bench was out, and no test of it flaky.
+    """
+    asked = sa.and_(results.c.verdict.in_(("passed", "failed", "error")), runs.c.passed + runs.c.failed > 0)
     mixed = (
         select(results.c.test_id, runs.c.bench_id, runs.c.driver_sha256)
         .join_from(results, runs)
@@ -234,7 +237,7 @@ def mixed_outcomes(connection: Connection, scope: Scope = ALL) -> list[Outcome]:
             mixed.c.driver_sha256 == runs.c.driver_sha256,
         ),
     )  # fmt: skip
-    return [Outcome(**row._mapping) for row in connection.execute(query)]
+    return [Outcome(*row) for row in connection.execute(query)]
 
 
 def expected_durations(connection: Connection, bench: str) -> dict[str, float]:
