@@ -216,6 +216,21 @@ def test_absent_device_gets_its_driver_when_plugged(life, adapter, slot, store, 
     pc.must_stand()
 
 
+@pytest.mark.hlk("DF - PNP DIF Remove Device Test *")
+def test_removed_device_is_found_again(life, adapter, machine):
+    """Removed in Device Manager's way, the device is gone; the next scan finds it and gives it the package again.
+
+    What help desks do after "have you turned it off and on again".
+    """
+    pc = life()
+    pc.take("+current")
+    machine.tool("pnputil", "/remove-device", adapter.instance_id)
+    adapter.wait_absent()
+    machine.tool("pnputil", "/scan-devices")
+    adapter.wait_present()
+    pc.must_stand()
+
+
 def test_driver_survives_reboot(driver, machine, adapter, store, package, expect):
     """After a restart of Windows the same package is bound and the adapter comes up.
 
@@ -225,3 +240,28 @@ def test_driver_survives_reboot(driver, machine, adapter, store, package, expect
     machine.reboot()
     adapter.wait_up()
     assert not differences(adapter, store, package)
+
+
+@pytest.mark.requires("partner")
+@pytest.mark.parametrize(
+    "traffic_when",
+    [
+        pytest.param("before", marks=pytest.mark.hlk("DF - Reboot restart with IO before and after (Reliability)")),
+        pytest.param("during", marks=pytest.mark.hlk("DF - Reboot Restart with IO During *")),
+    ],
+)
+def test_restart_of_windows_and_traffic(traffic_when, configured, adapter, machine, traffic, full_rate, expect):
+    """Traffic before a restart of Windows, or until it ends it, costs neither rate nor settings afterwards.
+
+    Updates restart machines in the middle of their backups.
+    """
+    expect("reboot")
+    if traffic_when == "before":
+        traffic.tcp(streams=4, seconds=1)
+        machine.reboot()
+    else:
+        with traffic.tcp(streams=4, direction="both"):
+            machine.reboot()
+    adapter.wait_up()
+    assert adapter.settings() == configured
+    full_rate(f"after a restart, traffic {traffic_when}")

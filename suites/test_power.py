@@ -74,6 +74,25 @@ def test_button_ends_sleep(state, configured, adapter, asleep, button):
     assert adapter.settings() == configured
 
 
+@pytest.mark.hlk("DF - Sleep and PNP (disable and enable) with IO Before and After *")
+@pytest.mark.requires("button", "partner")
+def test_disabled_and_enabled_after_sleep(state, configured, adapter, asleep, button, traffic, full_rate, undo):
+    """After a sleep the device can be disabled and enabled, and carries traffic before, between and after.
+
+    What the help desk does when the network is slow after a sleep must not make it worse.
+    """
+    traffic.tcp(streams=1, seconds=1)
+    asleep(state).woken_by(button.press)
+    adapter.wait_up()
+    traffic.tcp(streams=1, seconds=1)
+    adapter.disable()
+    undo(adapter.enable)
+    adapter.enable()
+    adapter.wait_up()
+    assert adapter.settings() == configured
+    full_rate(f"after {state}, disabled and enabled")
+
+
 @pytest.fixture
 def soft_off(machine, meter, button, undo, expect):
     """``soft_off()``: Windows is shut down, the meter says so, the button will start it again; the boot that ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import paramiko
@@ -217,7 +217,8 @@ class PowerShell:
     def _discard(self) -> None:
         channel, self._channel, self._runspace = self._channel, None, None
         if channel is not None:
-            channel.close()
+            with suppress(EOFError, OSError):  # it says goodbye to a connection that may be gone
+                channel.close()
 
     @contextmanager
     def _span(self, text: str, quiet: bool) -> Iterator[dict[str, Any]]:

@@ -106,6 +106,22 @@ _REASONS = (
         names="OID|Oids|Cov|IOCTL|WMI|FaultHandling|PacketFilters|SingleEtherType|OffloadRsc|OffloadRSSv2|OffloadVMMQ"
         "|GenericMiniport|Lookahead|GlitchFree|Mini6Send$|NdisPoll keyword functional",
     ),
+    _Reason("needs three network adapters in one machine", needs=("second-nic",)),
+    _Reason("writes wrong types into the driver's key behind Windows' back; hil sets what Windows lets be set",
+            names="1c_Registry"),
+    _Reason("servers must have *NdisPoll in the INF; hil looks at its values, and not whether it is there",
+            names="NdisPoll keyword validation"),
+    _Reason("the kit's list of kernel routines that a miniport may not call is not public", names="1c_KernelCalls"),
+    _Reason("needs frames that no partner's NIC sends: PAUSE, wrong checksums and lengths",
+            names="TxFlowControl|InvalidPackets"),
+    _Reason("needs a protocol driver of the kit on the machine, which sends and receives beside the TCP/IP stack",
+            names="2c_Mini6|1c_Mini6PerfSend|MultiCast Address|ShortPackets| - Reset$"),
+    _Reason("counts the interrupts of the adapter, which Windows tells no program", names="InterruptModeration"),
+    _Reason("compares what the miniport states to NDIS of its power management, of which Windows shows a part",
+            names="PM_Requirements"),
+    _Reason("asks whether the idle device was suspended, which no cmdlet tells", names="SelectiveSuspend"),
+    _Reason("fails allocations one by one under traffic; hil's low-resources profile asks starts and stops",
+            names="with AutoFail"),
     _Reason("needs frames of which the contents are checked one by one on both ends", ("offload", "rss", "vlan")),
 )  # fmt: skip
 

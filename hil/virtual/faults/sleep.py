@@ -57,6 +57,19 @@ class WakesByItself(Fault):
         bench.machine.subscribe(slept)
 
 
+class DeadWhenEnabledAfterSleep(Fault):
+    """What the resume allocated is not freed by a halt: disabled and enabled after a sleep, the device has code 10."""
+
+    caught_by: ClassVar = ("power",)
+
+    def __init__(self) -> None:
+        self._slept = False
+
+    def starts(self, started: bool, *, reason: str) -> bool:
+        self._slept = (self._slept or reason == "resume") and reason != "boot"
+        return started and not (self._slept and reason == "enable")
+
+
 class CrashOnSleepUnderLoad(Fault):
     """The set-power request waits for sends that are never completed: bugcheck 0x9F when sleep meets traffic."""
 
