@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +38,36 @@ def import_run(history: History, folder: Path) -> int:
     """
     lines, info, recorded = _read(folder)
     found = [*recorded.tests, *([] if recorded.end or _goes_on(folder) else _unfinished(folder, recorded))]
-    names = [(_REPETITION.sub("", test.test),) for test in found]
-    measured = [(one.name, one.unit) for test in found for one in test.measurements]
-    bench = (info.testbed, info.controller)
+    bench = (_text(info.testbed), _text(info.controller))
     with history.writing() as connection:
         bench_id = _ids(connection, benches, [bench])[bench]
-        test_ids, quantity_ids = _ids(connection, tests, names), _ids(connection, quantities, measured)
         run_id = _put_run(connection, {"bench_id": bench_id, "lines": lines, **_run(info, recorded, found)})
-        ended = [
-            {"run_id": run_id, "number": number, "test_id": test_ids[name], **_result(test)}
-            for number, (name, test) in enumerate(zip(names, found, strict=True), start=1)
-        ]
-        seen = [
-            {"run_id": run_id, "result": row["number"], "number": number, "test_id": row["test_id"],
-             "quantity_id": quantity_ids[one.name, one.unit], "value": one.value, "at_least": one.at_least,
-             "at_most": one.at_most}
-            for row, test in zip(ended, found, strict=True)
-            for number, one in enumerate(test.measurements, start=1)
-        ]  # fmt: skip
-        _add(connection, results, ended)
-        _add(connection, measurements, seen)
+        _put_results(connection, run_id, found)
     return len(found)
+
+
+def _put_results(connection: Connection, run_id: int, found: list[TestResult]) -> None:
+    """Those that are not there yet; a figure that is no number is none."""
+    names = [(_text(_REPETITION.sub("", test.test)),) for test in found]
+    figures = [
+        (result, number, (_text(one.name), _text(one.unit)), one)
+        for result, test in enumerate(found)
+        for number, one in enumerate(test.measurements, start=1)
+        if not isnan(one.value)
+    ]
+    test_ids = _ids(connection, tests, names)
+    quantity_ids = _ids(connection, quantities, [key for _, _, key, _ in figures])
+    ended = [
+        {"run_id": run_id, "number": number, "test_id": test_ids[name], **_result(test)}
+        for number, (name, test) in enumerate(zip(names, found, strict=True), start=1)
+    ]
+    measured = [
+        {"run_id": run_id, "result": result + 1, "number": number, "test_id": ended[result]["test_id"],
+         "quantity_id": quantity_ids[key], "value": one.value, "at_least": one.at_least, "at_most": one.at_most}
+        for result, number, key, one in figures
+    ]  # fmt: skip
+    _add(connection, results, ended)
+    _add(connection, measurements, measured)
 
 
 def _read(folder: Path) -> tuple[int, RunInfo, Results]:
@@ -122,9 +132,14 @@ def _result(test: TestResult) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _text(text: str) -> str:
+    """As databases take it: without NUL, which PostgreSQL has no place for, and halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 def _put_run(connection: Connection, row: Mapping[str, Any]) -> int:
     """The run's own row; what was read of fewer lines does not take the place of what was of more."""
-    insert = _insert(connection, runs).values(row)
+    insert = _insert(connection, runs).values(_storable(row))
     new = {name: insert.excluded[name] for name in row if name != "uid"}
     newer = runs.c.lines <= insert.excluded.lines
     connection.execute(insert.on_conflict_do_update(index_elements=["uid"], set_=new, where=newer))
@@ -147,7 +162,11 @@ def _ids(connection: Connection, table: Table, wanted: Iterable[tuple[str, ...]]
 def _add(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Those that are not there yet."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), [_storable(row) for row in rows])
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
