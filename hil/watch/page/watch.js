@@ -9,7 +9,8 @@
   const now = document.getElementById("now"), told = document.getElementById("told"), template = document.getElementById("card");
   const connection = document.getElementById("connection"), past = document.getElementById("past").tBodies[0];
   const cards = new Map();
-  let state = null, ahead = 0, connected = false;
+  const none = document.getElementById("none");
+  let state = null, ahead = 0, connected = false, pastShown = "";
 
   const make = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
@@ -44,6 +45,11 @@
 
   const howItEnded = (run) => run.ended === null ? ["killed, or its computer went down", "error"] : ENDED[run.exit_code] ?? [`exit code ${run.exit_code}`, "error"];
 
+  function stateInWords(run) {
+    if (!run.test && !run.done) return "Starts";
+    return run.counts.failed ? "Runs, the device has failed tests" : run.counts.error ? "Runs, with errors" : "Runs, all good so far";
+  }
+
   function cardOf(run) {
     if (!cards.has(run.run)) {
       const element = template.content.firstElementChild.cloneNode(true);
@@ -51,15 +57,27 @@
       parts.journal.href = `reports/${encodeURIComponent(run.run)}/journal.jsonl`;
       parts.bench.parentElement.id = `run-${run.run}`;
       element.setAttribute("aria-labelledby", `run-${run.run}`);
-      cards.set(run.run, { element, parts, drawn: "" });
+      cards.set(run.run, { element, parts });
     }
     return cards.get(run.run);
   }
 
+  // what stays the same is left alone, so that focus and selection stay where they are
   function show() {
-    now.replaceChildren(...state.now.length ? [] : [make("p", "No run goes on. One that begins will be shown here.", "soft")]);
-    for (const name of cards.keys()) if (!state.now.some((run) => run.run === name)) cards.delete(name);
-    for (const run of state.now) { const card = cardOf(run); now.append(card.element); fill(card, run); }
+    for (const name of cards.keys()) if (!state.now.some((run) => run.run === name)) { cards.get(name).element.remove(); cards.delete(name); }
+    state.now.forEach((run, number) => {
+      const { element } = cardOf(run);
+      if (now.children[number] !== element) now.insertBefore(element, now.children[number] ?? null);
+      fill(cardOf(run), run);
+    });
+    none.hidden = state.now.length > 0;
+    const told = JSON.stringify(state.past);
+    if (told !== pastShown) showPast();
+    pastShown = told;
+    tick();
+  }
+
+  function showPast() {
     past.replaceChildren(...state.past.map((run) => {
       const row = make("tr", ""), [how, kind] = howItEnded(run), name = make(run.report ? "a" : "span", run.run, "mono");
       if (run.report) name.href = `reports/${encodeURIComponent(run.run)}/index.html`;
@@ -71,7 +89,6 @@
       row.append(...cells);
       return row;
     }));
-    tick();
   }
 
   function fill({ element, parts }, run) {
@@ -109,7 +126,7 @@
       const { parts } = cardOf(run), left = run.over === null || !run.answers ? "" : `, about ${rough(run.over - serverTime())} left`;
       const counts = ["failed", "error", "skipped"].filter((name) => run.counts[name]).map((name) => `, ${run.counts[name]} ${name}`);
       set(parts.counts, `${run.done} of ${run.total} tests${counts.join("")}${left}`);
-      set(parts.state, run.answers ? run.test || run.done ? "Runs" : "Starts" : `No longer answers, last seen ${clock(run.last_seen)}`);
+      set(parts.state, run.answers ? stateInWords(run) : `No longer answers, last seen ${clock(run.last_seen)}`);
       set(parts["test-spent"], run.answers ? spent(run.test, "about") : "");
       set(parts.spent, run.answers ? spent(run.doing, "at most") : "");
       const limited = run.answers && run.doing && run.doing.limit_s;
