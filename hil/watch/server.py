@@ -91,6 +91,9 @@ class _Handler(SimpleHTTPRequestHandler):
             self._answer(self.server.page, "text/html; charset=utf-8")
         elif self.path == "/events":
             self._stream()
+        elif self.path == "/favicon.ico":  # a browser asks for one beside a report, and complains
+            self.send_response(204)
+            self.end_headers()
         else:
             super().do_GET()
 
