@@ -82,6 +82,7 @@ def _app() -> Any:
     past.command("import")(history.take_in)
     for command in (
         history.trend, history.measurements, history.tests, history.accept, history_pages.pages, history_pages.compare,
+        history_pages.lost,
     ):  # fmt: skip
         past.command()(command)
     app.add_typer(past, name="history")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hil.cli.history_pages import HISTORY, REPORTS
+from hil.cli.history_pages import HISTORY, NEWEST, REPORTS
 from hil.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 JSON = Annotated[bool, typer.Option("--json", help="one JSON value, for programs")]
 BENCH = Annotated[str, typer.Option(help="name, or name@controller")]
-NEWEST = Annotated[int, typer.Option(min=1, help="so many runs, the newest")]
 _FOLDER = Path("reports")
 
 

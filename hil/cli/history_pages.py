@@ -1,4 +1,4 @@
-"""``hil history pages`` and ``hil history compare``."""
+"""``hil history pages``, ``hil history compare`` and ``hil history lost``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 _FROM = "a file or URL; or else HIL_HISTORY, or a file in --reports"
 HISTORY = Annotated[str | None, typer.Option("--history", help=_FROM)]
 REPORTS = Annotated[Path, typer.Option("--reports", help="folder with the runs")]
+NEWEST = Annotated[int, typer.Option(min=1, help="so many runs, the newest")]
 _LINES = 30
 
 
@@ -46,3 +47,18 @@ def compare(
         if html is not None:
             made = Pages(opened, html.resolve(), reports.resolve())
             print(made.folder / made.write_comparison(f"{first} {second}", comparison).page)
+
+
+def lost(history: HISTORY = None, reports: REPORTS = Path("reports"), newest: NEWEST = 300) -> None:
+    """Say what benches cost: hours in errors by cause, tests that never began, times without any answer."""
+    from hil.clock import utc_now
+    from hil.history import queries
+    from hil.history.model import Scope
+    from hil.history.store import open_history
+    from hil.history.telling import losses
+    from hil.history.time_lost import time_lost
+
+    scope = Scope(newest=newest)
+    with open_history(history, reports) as opened, opened.reading() as connection:
+        found = time_lost(queries.all_runs(connection, scope), queries.lost_time(connection, scope))
+    print("\n".join(losses(found, utc_now())) or "no runs")

@@ -1,11 +1,11 @@
 """Where a figure really moved: runs in groups that differ from their neighbours by more than noise can.
 
 Grouping runs is the idea of jumpavg (FD.io CSIT, "Trend Analysis"); the test is another one, since jumpavg takes
-outliers for groups of their own (of 40 series of 100 runs with one outlier in twenty it split 35). Here only the order
-of the values counts: a stretch of runs is compared with the rest by its normal scores (B. L. van der Waerden, 1952), so
-that false alarms are as rare for any noise as for Gaussian noise, as long as its runs do not depend on each other. A
-stretch is compared with both its sides at once (circular binary segmentation; Olshen and others, Biostatistics 5,
-2004), else a fault that was mended would hide between its neighbours.
+outliers for groups of their own (``benchmarks/history_pages.py`` shows how often). Here only the order of the values
+counts: a stretch of runs is compared with the rest by its normal scores (B. L. van der Waerden, 1952), so that false
+alarms are as rare for any noise as for Gaussian noise, as long as its runs do not depend on each other. A stretch is
+compared with both its sides at once (circular binary segmentation; Olshen and others, Biostatistics 5, 2004), else a
+fault that was mended would hide between its neighbours.
 
 Order alone says little of few runs. A stretch that is farther away from the rest than the rest is wide is a step too.
 """

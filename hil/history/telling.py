@@ -1,11 +1,15 @@
-"""A comparison in lines of text."""
+"""Comparisons and losses in lines of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from hil.history.compare import Comparison, Counts, FigureChange
-from hil.results.words import many, number
+from hil.history.time_lost import BenchLoss
+from hil.results.words import many, number, seconds
+
+_MOST_CAUSES = 10
 
 
 def told(comparison: Comparison, most: int) -> Iterator[str]:
@@ -22,6 +26,21 @@ def told(comparison: Comparison, most: int) -> Iterator[str]:
     unknown = sum(one.kind == "too few runs" for one in comparison.figures)
     same = len(comparison.figures) - len(differ) - unknown
     yield f"{many(len(differ), 'figure')} differ, {same} do not, of {unknown} there are too few runs to tell"
+
+
+def losses(found: Iterable[BenchLoss], now: datetime) -> Iterator[str]:
+    """By bench, the greatest loss first, each with its causes and times without any answer."""
+    for loss in found:
+        never = f", {many(loss.never_began, 'test')} never began" if loss.never_began else ""
+        spent = f"{seconds(loss.errors_s)} in {many(loss.errors, 'error')}" if loss.errors else "nothing"
+        yield f"{loss.bench}: {spent}, of {seconds(loss.tests_s)}{never}"
+        for cause in loss.causes[:_MOST_CAUSES]:
+            yield f"  {seconds(cause.duration_s)} in {many(cause.count, 'error')}: {cause.first_error}"
+        yield from (f"  {line}" for line in _left_out(len(loss.causes) - _MOST_CAUSES, "cause"))
+        for out in loss.outages:
+            until = f"to {out.end:%Y-%m-%d %H:%M}" if out.end else "until now"
+            between = f"from {out.begin:%Y-%m-%d %H:%M} {until}"
+            yield f"  no answer for {out.hours(now):.1f} h {between}, {many(out.runs, 'run')}"
 
 
 def share(part: float) -> str:

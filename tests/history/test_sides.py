@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,5 +74,10 @@ def test_command_line(reports: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert said[-2] == "4 figures differ, 12 do not, of 0 there are too few runs to tell"
     assert Path(said[-1]).is_file()
     assert run_command(["history", "compare", "2.0.0", "3", *at]) == 4
+    assert run_command(["history", "lost", *at]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"desk@lab: 9\d min \d+ s in 2\d errors, of 1\d\d min \d+ s", said[0])
+    assert re.fullmatch(r"  9\d min \d+ s in 2\d errors: BenchError: the relay is stuck", said[1])
+    assert said[2] == "  no answer for 24.0 h from 2026-11-20 01:00 to 2026-11-21 01:00, 1 run"
     assert run_command(["history", "pages", *at]) == 0
     assert (reports / "history/index.html").is_file()
