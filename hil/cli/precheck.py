@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from hil.errors import ExitCode
 
 if TYPE_CHECKING:
+    from hil.results.errata import Erratum
     from hil.results.precheck import Precheck
 
 
@@ -35,7 +37,8 @@ def precheck(
     history = read_history(reports, _hash(package) if package else "")
     found = evaluate(history, collect_predictions(suites), catalogue(), let_pass, utc_now().date())
     page = write_precheck(found, reports)
-    _tell(found, page)
+    _tell(found, let_pass)
+    print(f"\n{page}")
     return int(ExitCode.OK if found.good(strict=strict) else ExitCode.DEVICE)
 
 
@@ -45,7 +48,7 @@ def _hash(folder: Path) -> str:
     return Package.load(folder).content_sha256
 
 
-def _tell(found: Precheck, page: Path) -> None:
+def _tell(found: Precheck, errata: Sequence[Erratum]) -> None:
     from hil.results.precheck import Status
 
     print(f"{found.title}\ntested on {', '.join(found.places)}\n")
@@ -57,4 +60,9 @@ def _tell(found: Precheck, page: Path) -> None:
             if result.verdict == "failed" and result.erratum is None:
                 over = f" (erratum over since {result.expired.until})" if result.expired else ""
                 print(f"     {result.test}: {result.message}{over}")
-    print(f"\n{page}")
+    used = {result.erratum for one in found.predictions for result in one.results if result.erratum}
+    for erratum in sorted(used, key=lambda one: one.until):
+        print(f"\nERRATUM until {erratum.until}: {erratum.hlk}\n     {erratum.reason}")
+    for erratum in errata:
+        if erratum not in used:
+            print(f"\nNOT USED, erratum until {erratum.until}: {erratum.hlk}")

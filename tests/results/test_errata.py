@@ -35,6 +35,13 @@ def test_a_file(tmp_path: Path) -> None:
     assert (one.hlk, one.until, one.os_builds) == (WOL, date(2026, 12, 31), Builds(oldest=26100))
 
 
+def test_documented_file(tmp_path: Path) -> None:
+    """The file that the documentation shows is one."""
+    page = (Path(__file__).parents[2] / "docs" / "precheck.md").read_text(encoding="utf-8")
+    (one,) = load_errata(written(tmp_path, page.partition("```yaml\n")[2].partition("```")[0]))
+    assert one.reason and one.os_builds.holds(26100)
+
+
 def test_no_file() -> None:
     """Without a file there are no errata."""
     assert load_errata(None) == ()

@@ -143,6 +143,24 @@ def test_errata_end(tmp_path: Path, until: date, status: Status) -> None:
     assert wol.results[0].expired == (None if status is Status.EXCUSED else erratum)
 
 
+def test_errata_in_use_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command says which errata let something pass, with reason and last day, and which excuse nothing any more.
+
+    A list of excuses that nobody reads grows until it hides the one failure that matters.
+    """
+    from hil.cli.precheck import _tell
+
+    run(tmp_path, "night", FAILED)
+    used = Erratum(hlk=WOL, reason="firmware of the first boards", until=DAY)
+    stale = Erratum(hlk=PATTERN, reason="mended long ago by now", until=date(2027, 1, 31))
+    found, _ = word(tmp_path, errata=(used, stale))
+    _tell(found, (used, stale))
+    told = capsys.readouterr().out
+    assert f"ERRATUM until 2026-11-22: {WOL}\n     firmware of the first boards" in told
+    assert f"NOT USED, erratum until 2027-01-31: {PATTERN}" in told
+    assert "FAIL" not in told
+
+
 def test_by_requirement(tmp_path: Path) -> None:
     """A requirement is as good as the worst of its HLK tests that is covered; how many are is said beside it."""
     run(tmp_path, "night", FAILED)
