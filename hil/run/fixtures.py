@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from hil.errors import UsageError
+from hil.run.repetition import base_id, number_of
 from hil.run.session import SESSION
 
 if TYPE_CHECKING:
@@ -184,6 +186,14 @@ def button(bench: Bench) -> Button:
 @pytest.fixture(scope="session")
 def cable(bench: Bench) -> Cable:
     return bench.cable
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> Random:
+    """For what a test picks at random: the same in each run of the same seed, whatever other tests draw."""
+    node_id = request.node.nodeid
+    name = base_id(node_id) if number_of(node_id) == 1 else node_id
+    return Random(f"{request.config.stash[SESSION].seed} {name}")
 
 
 @pytest.fixture

@@ -58,12 +58,16 @@ def test_a_count_that_cannot_be(wrong: str, run: Callable) -> None:
 
 def test_the_seed_is_told_and_kept(run: Callable) -> None:
     """The seed is printed, begins the journal, and stands in results and report: all chance can be had again by it."""
-    drawn = run("def test_x(): pass")
+    suite = "def test_x(chance, record): record('drawn', chance.random())"
+    drawn = run(suite)
     seed = drawn.lines[0]["seed"]
     assert f"seed: {seed}" in drawn.text
     first = json.loads((drawn.folder / "journal.jsonl").read_text().partition("\n")[0])
     assert (first["kind"], first["seed"]) == ("run", seed)
     assert f"<dd>{seed}</dd>" in (drawn.folder / "index.html").read_text()
-    given = run("def test_x(): pass", "--seed", "42")
-    assert given.lines[0]["seed"] == 42
-    assert "- seed: 42" in (given.folder / "summary.md").read_text()
+    given = run(suite, "--seed", str(seed), "--count", "2")
+    assert given.lines[0]["seed"] == seed
+    assert f"- seed: {seed}" in (given.folder / "summary.md").read_text()
+    [then] = [test["measurements"][0]["value"] for test in drawn.tests.values()]
+    now = [test["measurements"][0]["value"] for test in given.tests.values()]
+    assert now[0] == then != now[1]

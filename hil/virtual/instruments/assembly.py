@@ -63,7 +63,10 @@ class Instruments:
             return _management_engine(bench.machine, bench.state_dir)
         if role == "slot" and config.slot_family == "quarch":
             return _quarch_slot(bench.machine, bench.faults)
-        device, entry = _BUILD[role](bench.machine, self._mains, bench.faults)
+        if role == "meter":
+            meter, entry = _meter(self._mains, bench.faults, config.seed)
+            return HislipServer(meter), [entry]
+        device, entry = _BUILD[role](bench.machine, bench.faults)
         return _SPEAKS[role](device), [entry]
 
     async def close(self) -> None:
@@ -98,20 +101,20 @@ def _quarch_slot(machine: MachinePort, faults: Fault) -> tuple[Server, list[Inst
     return QuarchServer(module), [_entry("slot", "quarch", module, "1", "on")]
 
 
-def _slot(machine: MachinePort, _mains: Mains, faults: Fault) -> Built:
+def _slot(machine: MachinePort, faults: Fault) -> Built:
     """A hot-plug breaker: semiconductor switches, all pins within a millisecond."""
     wiring = Wiring("slot", 1, machine.set_slot, on=True, move_s=0.001)
     unit = RelayUnit("HIL Lab", "Slot Breaker", "SB0001", wirings=(wiring,), numbers=range(1, 3), faults=faults)
     return unit, _entry("slot", "scpi-relay", unit, "1", "on")
 
 
-def _cable(machine: MachinePort, _mains: Mains, faults: Fault) -> Built:
+def _cable(machine: MachinePort, faults: Fault) -> Built:
     wiring = Wiring("cable", 1, machine.set_cable, on=True, move_s=0.005)
     unit = RelayUnit("HIL Lab", "Link Breaker", "LB0001", wirings=(wiring,), numbers=range(1, 5), faults=faults)
     return unit, _entry("cable", "scpi-relay", unit, "1", "on")
 
 
-def _button(machine: MachinePort, _mains: Mains, faults: Fault) -> Built:
+def _button(machine: MachinePort, faults: Fault) -> Built:
     wiring = Wiring("button", 101, HeldButton(machine.press_button), on=False, move_s=0.005)
     unit = RelayUnit(
         "RIGOL TECHNOLOGIES", "M300", "MM3A0001", wirings=(wiring,), numbers=range(101, 165), faults=faults
@@ -119,14 +122,14 @@ def _button(machine: MachinePort, _mains: Mains, faults: Fault) -> Built:
     return unit, _entry("button", "rigol-m300", unit, "101", "off")
 
 
-def _meter(_machine: MachinePort, mains: Mains, faults: Fault) -> Built:
-    meter = PowerMeter("meter", "C2SB00001E", watts=mains.watts, faults=faults)
+def _meter(mains: Mains, faults: Fault, seed: int) -> Built:
+    meter = PowerMeter("meter", "C2SB00001E", watts=mains.watts, faults=faults, seed=seed)
     return meter, _entry("meter", "yokogawa-wt300", meter, "1", None)
 
 
 _SPEAKS: dict[str, type[InstrumentServer[ScpiDevice]]] = {
-    "slot": SocketServer, "meter": HislipServer, "button": Vxi11Server, "cable": SocketServer,
+    "slot": SocketServer, "button": Vxi11Server, "cable": SocketServer,
 }  # fmt: skip
-_BUILD: dict[str, Callable[[MachinePort, Mains, Fault], Built]] = {
-    "slot": _slot, "cable": _cable, "button": _button, "meter": _meter,
+_BUILD: dict[str, Callable[[MachinePort, Fault], Built]] = {
+    "slot": _slot, "cable": _cable, "button": _button,
 }  # fmt: skip
