@@ -76,8 +76,8 @@ def a_run(
         record_test(journal, tests[0].test, steps=5)
     journal.close()
     writer = ResultWriter(folder / "results.jsonl", lambda line: line)
-    fields = {"facts": {"package": "HIL Lab hilnic.inf 2.1.0.0"}, **info}
-    writer.run(RunInfo(folder.name, started, "0.1.0", "desk", **fields))  # type: ignore[arg-type]
+    fields = {"testbed": "desk", "facts": {"package": "HIL Lab hilnic.inf 2.1.0.0"}, **info}
+    writer.run(RunInfo(folder.name, started, "0.1.0", **fields))  # type: ignore[arg-type]
     for test in tests:
         writer.test(test)
     if exit_code is not None:
