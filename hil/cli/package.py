@@ -30,6 +30,7 @@ def check(
         list[str] | None, typer.Option(help="Windows that must take the signature; see the table of verdicts")
     ] = None,
     trust: Annotated[list[Path] | None, typer.Option(help="certificate that the machine trusts as root")] = None,
+    distrust: Annotated[list[Path] | None, typer.Option(help="certificate that the machine refuses")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     everything: Annotated[bool, typer.Option("--all", help="show every place of a finding")] = False,
 ) -> int:
@@ -39,7 +40,10 @@ def check(
 
     roots = [_certificate(path) for path in trust or ()]
     required = [_target(name) for name in target or ()]
-    reports = examine(folder, target=Target(build=windows), previous=previous, trusted=roots, required=required)
+    refused = [_certificate(path) for path in distrust or ()]
+    reports = examine(
+        folder, target=Target(build=windows), previous=previous, trusted=roots, distrusted=refused, required=required
+    )
     if as_json:
         import json
 

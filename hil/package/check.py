@@ -38,12 +38,13 @@ class Report:
 
 def check(
     folder: Path, *, target: Target = THIS_WINDOWS, previous: Path | None = None, trusted: Iterable[bytes] = (),
-    required: Iterable[SigningTarget] = (), today: date | None = None,
+    distrusted: Iterable[bytes] = (), required: Iterable[SigningTarget] = (), today: date | None = None,
 ) -> tuple[Report, ...]:  # fmt: skip
     """A report for each INF in ``folder``.
 
     ``previous`` is the folder of the release before, ``trusted`` are roots (DER) that the machine trusts beside
-    Microsoft's, ``required`` are those Windows that must take the signature. Raises UsageError without folder or INF.
+    Microsoft's, ``distrusted`` are certificates (DER) that it refuses, ``required`` are those Windows that must take the
+    signature. Raises UsageError without folder or INF.
     """
     if not folder.is_dir():
         raise UsageError("a folder with a driver package", seen="no such folder", where=str(folder))
@@ -51,20 +52,21 @@ def check(
     infs = [file for file in files.files if "/" not in file.path and file.path.lower().endswith(".inf")]
     if not infs:
         raise UsageError("a folder with a driver package", seen="no INF", where=str(folder))
-    roots, windows = tuple(trusted), tuple(required)
+    roots, refused, windows = tuple(trusted), frozenset(distrusted), tuple(required)
     reports = []
     for file in infs:
         before = _inf_of(previous, file.path) if previous else None
         reports.append(check_inf(
-            file.data, file.path, folder=files, target=target, previous=before, trusted=roots, required=windows,
-            today=today,
+            file.data, file.path, folder=files, target=target, previous=before, trusted=roots, distrusted=refused,
+            required=windows, today=today,
         ))  # fmt: skip
     return tuple(reports)
 
 
 def check_inf(
     data: bytes, name: str, *, folder: Folder | None = None, target: Target = THIS_WINDOWS, previous: Inf | None = None,
-    trusted: tuple[bytes, ...] = (), required: tuple[SigningTarget, ...] = (), today: date | None = None,
+    trusted: tuple[bytes, ...] = (), distrusted: frozenset[bytes] = frozenset(),
+    required: tuple[SigningTarget, ...] = (), today: date | None = None,
 ) -> Report:  # fmt: skip
     """The report for one INF; without ``folder`` for its text alone. Never raises for what the file holds."""
     day = today or utc_now().date()
@@ -80,6 +82,7 @@ def check_inf(
         intact = not any(finding.rule == "not-in-catalog" for finding in findings)
         verdicts = tuple(verdict(subject.signature, where, intact) for where in dict.fromkeys((*TARGETS, *required)))
         findings += _refused(subject, verdicts, required)
+        findings += _distrusted(subject, distrusted)
     findings.sort(key=lambda finding: (_ORDER.index(finding.severity), finding.file, finding.line))
     return Report(name, subject, tuple(findings), verdicts)
 
@@ -93,6 +96,15 @@ def _refused(subject: Subject, verdicts: tuple[Verdict, ...], required: tuple[Si
             yield Finding("signature-refused", file, 0, text, wanted="a signature that it takes")
     if subject.signature.kind is Kind.NONE and not required:
         yield Finding("signature-missing", file, 0, "no Windows takes it as it is", wanted="a signed catalog")
+
+
+def _distrusted(subject: Subject, distrusted: frozenset[bytes]) -> Iterator[Finding]:
+    """With a certificate that it came with, or that vouches for it, refused, the machine does not install it."""
+    chain = subject.signature.signer.chain if subject.signature.signer else ()
+    if subject.catalog and not distrusted.isdisjoint((*chain, *subject.catalog.certificates)):
+        text = f"{subject.catalog.signer}, or who vouches for it, is distrusted"
+        wanted, step = "a signer that no machine was told to refuse", "sign it with another certificate"
+        yield Finding("signature-distrusted", subject.catalog.name, 0, text, wanted=wanted, next_step=step)
 
 
 def _inf_of(folder: Path, name: str) -> Inf:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hil.cli import run_command
 from hil.errors import ExitCode, UsageError
-from hil.package import Inf
+from hil.package import Inf, Package
 from hil.package.check import check
 from hil.package.linkage import Linkage
 from hil.package.pe import Pe, image_checksum
@@ -299,3 +299,23 @@ def test_previous_release_by_name(built, folder):
     """Of a previous folder with several INFs, the one of the same name counts."""
     assert Inf.read(folder / "hilnic.inf").driver_version > Inf.read(built.previous / "hilnic.inf").driver_version
     assert rules(built.previous, previous=folder) == {"not-newer-than-previous"}
+
+
+def test_distrusted_signer(built, tmp_path):
+    """A package whose signer, or its issuer, the machine was told to refuse is an error; another one's list is none.
+
+    What `hil package check` lets pass and a machine refuses is found on the night of the rollout.
+    """
+    signer = tmp_path / "signer.cer"
+    signer.write_bytes(Package.load(built.revoked).catalog.signer_certificate)
+
+    def refused(folder: Path, *certificates: Path) -> bool:
+        trusted, distrusted = [built.certificate.read_bytes()], [one.read_bytes() for one in certificates]
+        (report,) = check(folder, trusted=trusted, distrusted=distrusted, today=DAY)
+        return any(finding.rule == "signature-distrusted" for finding in report.findings)
+
+    assert refused(built.revoked, signer) and refused(built.revoked, built.certificate)
+    assert refused(built.current, built.certificate)
+    assert not refused(built.revoked) and not refused(built.current, signer)
+    assert not refused(built.unsigned, signer)
+    assert run_command(["package", "check", str(built.revoked), "--distrust", str(signer)]) == ExitCode.DEVICE
