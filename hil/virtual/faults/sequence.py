@@ -1,7 +1,7 @@
 """Defects that strike only after three operations in a certain order, whatever harmless ones stand in between.
 
-Each operation alone, and each two of them, work; ``hil storm`` finds such orders, and ``suites/test_sequences.py`` keeps
-those that it found.
+Each operation alone, and each two of them, work; ``hil storm`` finds such orders, and ``suites/test_sequences.py``
+keeps those that it found.
 """
 
 from __future__ import annotations
