@@ -30,6 +30,8 @@ def test_goes_on(driver, adapter):
 LIVE_DUMP = "hil.virtual.faults.crash:LiveDumpOnly"
 
 VERIFIED = """
+from hil.wait import wait_until
+
 def test_one(driver, adapter):
     adapter.restart()
     adapter.wait_up()
@@ -39,6 +41,7 @@ def test_loses_power(driver, machine, outlet, meter, undo):
     boot = machine.boot()
     outlet.off(witness=lambda: meter.read_w() < 1)
     undo(outlet.on)
+    wait_until(lambda: not machine.ssh.alive(0.5), what="the supply to run out", timeout_s=10)
     outlet.on()
     machine.wait_booted(after=boot)
 
