@@ -43,8 +43,8 @@ def check(
     """A report for each INF in ``folder``.
 
     ``previous`` is the folder of the release before, ``trusted`` are roots (DER) that the machine trusts beside
-    Microsoft's, ``distrusted`` are certificates (DER) that it refuses, ``required`` are those Windows that must take the
-    signature. Raises UsageError without folder or INF.
+    Microsoft's, ``distrusted`` are certificates (DER) that it refuses, ``required`` are those Windows that must take
+    the signature. Raises UsageError without folder or INF.
     """
     if not folder.is_dir():
         raise UsageError("a folder with a driver package", seen="no such folder", where=str(folder))
