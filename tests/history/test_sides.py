@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from a_history import fill
@@ -16,17 +17,18 @@ from hil.history.sides import compare_named
 from hil.history.store import History
 
 
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reports")
-    with History(f"sqlite:///{folder / 'history.sqlite'}") as history:
+@pytest.fixture(scope="session")
+def filled(databases: Any) -> str:
+    """The same nights in each kind of database."""
+    url = databases.ready()
+    with History(url) as history:
         fill(history)
-    return folder
+    return url
 
 
 @pytest.fixture
-def connection(reports: Path) -> Iterator[Connection]:
-    with History(f"sqlite:///{reports / 'history.sqlite'}") as history, history.reading() as connection:
+def connection(filled: str) -> Iterator[Connection]:
+    with History(filled) as history, history.reading() as connection:
         yield connection
 
 
@@ -63,10 +65,10 @@ def test_names_of_nothing(connection: Connection) -> None:
             compare_named(connection, *names)
 
 
-def test_command_line(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line(filled: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``hil history compare`` prints what matters first and can write the same as a page; unknown names end with 4."""
-    at = ["--reports", str(reports), "--history", str(reports / "history.sqlite")]
-    assert run_command(["history", "compare", "2.0.0", "2.1.0", *at, "--html", str(reports / "side")]) == 0
+    at = ["--reports", str(tmp_path), "--history", filled]
+    assert run_command(["history", "compare", "2.0.0", "2.1.0", *at, "--html", str(tmp_path / "side")]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "driver 2.0.0 (AAAAAAAA) and driver 2.1.0 (BBBBBBBB): 20 tests"
     assert said[1].startswith("newly failing: suites/test_x.py::test_7, 30 passed 0 failed before")
@@ -80,4 +82,4 @@ def test_command_line(reports: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert re.fullmatch(r"  9\d min \d+ s in 2\d errors: BenchError: the relay is stuck", said[1])
     assert said[2] == "  no answer for 24.0 h from 2026-11-20 01:00 to 2026-11-21 01:00, 1 run"
     assert run_command(["history", "pages", *at]) == 0
-    assert (reports / "history/index.html").is_file()
+    assert (tmp_path / "history/index.html").is_file()
