@@ -56,9 +56,9 @@ class LiveTicker:
             self._fit()
             return Text("\n".join(lines()), style="cyan", no_wrap=True, overflow="ellipsis")
 
-        self._stream = stream
+        self._stream, self._console = stream, Console(file=stream)
         self._live = Redrawn(
-            get_renderable=drawn, console=Console(file=stream), transient=True, refresh_per_second=REDRAWS_PER_S,
+            get_renderable=drawn, console=self._console, transient=True, refresh_per_second=REDRAWS_PER_S,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
 
@@ -66,7 +66,7 @@ class LiveTicker:
         # rich would ask the standard streams, which are files while output is captured
         columns = os.get_terminal_size(self._stream.fileno()).columns
         if columns:
-            self._live.console.width = columns
+            self._console.width = columns
 
     def start(self) -> None:
         self._live.start()

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import subprocess
+import termios
 from typing import Any
 
 WAITS = """
@@ -29,6 +30,7 @@ def test_plain_lines_when_it_is_not_a_terminal(place: Any) -> None:
 def test_a_live_line_on_a_terminal(place: Any) -> None:
     """On a terminal the running test is shown with what it waits for, and nothing of that line stays behind."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (20, 40))
     environment = {**place.environment, "TERM": "xterm"}
     with subprocess.Popen(
         place.command(WAITS), cwd=place.folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
@@ -38,7 +40,7 @@ def test_a_live_line_on_a_terminal(place: Any) -> None:
         assert process.wait(20) == 0
     assert "desk  0/1" in shown
     assert re.search(r"  [01] s  test_suite\.py::test_waits", shown)
-    assert "  1 s of at most 5 s  waits for the device to go" in shown
+    assert "  1 s of at most 5 s  waits for the devi…" in shown, "cut where the window ends"
     assert re.search(r"1/1 .{0,20}pass", shown)
     # the last live line was erased (CSI 2 K) after it was drawn
     assert shown.rindex("\x1b[2K") > shown.rindex("waits for")
