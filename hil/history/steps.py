@@ -73,10 +73,12 @@ def judged(before: Group, after: Group, more_is_better: bool | None) -> str:
 
 def _group(values: Sequence[float], start: int, end: int) -> Group:
     inside = values[start:end]
+    if min(inside) == max(inside):
+        return Group(start, end, inside[0], 0.0)
     mean = fmean(inside)
     # statistics.stdev is exact to the last bit, and ten times slower
     squares = fsum((value - mean) ** 2 for value in inside)
-    return Group(start, end, mean, sqrt(squares / (end - start - 1)) if end - start > 1 else 0.0)
+    return Group(start, end, mean, sqrt(squares / (end - start - 1)))
 
 
 def _steps(values: Sequence[float], start: int, end: int) -> list[int]:
