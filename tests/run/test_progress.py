@@ -40,7 +40,7 @@ def test_a_live_line_on_a_terminal(place: Any) -> None:
         assert process.wait(20) == 0
     assert "desk  0/1" in shown
     assert re.search(r"  [01] s  test_suite\.py::test_waits", shown)
-    assert "  1 s of at most 5 s  waits for the devi…" in shown, "cut where the window ends"
+    assert "  1 s of at most 5 s  waits for the dev…" in shown, "cut where the window ends"
     assert re.search(r"1/1 .{0,20}pass", shown)
     # the last live line was erased (CSI 2 K) after it was drawn
     assert shown.rindex("\x1b[2K") > shown.rindex("waits for")
