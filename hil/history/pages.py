@@ -139,9 +139,12 @@ class Pages:
             **what, style=asset("report.css") + _own("history.css"), report_of=self.report_of, index=INDEX
         )
         path = self.folder / page
+        fresh = path.with_suffix(f".{os.getpid()}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", errors="replace")
+            fresh.write_text(text, encoding="utf-8", errors="replace")
+            # at once: somebody may be reading, another controller may be writing
+            fresh.replace(path)
         except OSError as error:
             raise UsageError("a folder for pages that can be written", seen=str(error), where=str(path)) from error
         return path
