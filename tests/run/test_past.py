@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import gethostname
 
-import pytest
 from a_run import a_run
 from runs import Runs
 
@@ -19,9 +18,10 @@ from hil.results.model import Measurement, TestResult
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 RATES = """
-def test_rate(record, as_usual):
-    record("tcp", {mbps}, "Mbit/s")
-    as_usual("tcp", {mbps}, "Mbit/s")
+@pytest.mark.parametrize("mbps", [897.0, 889.0])
+def test_rate(mbps, record, as_usual):
+    record("tcp", mbps, "Mbit/s")
+    as_usual("tcp", mbps, "Mbit/s")
 """
 SLOW_LINK = """\
 name: box
@@ -39,14 +39,14 @@ def test_rate(driver, adapter, traffic, limits, record, as_usual):
 """
 
 
-def nights(file: Path, folder: Path, bench: str, values: list[float]) -> None:
+def nights(file: Path, folder: Path, bench: str, values: list[float], *names: str) -> None:
     """What earlier runs of this bench have left in the history."""
     with History(f"sqlite:///{file}") as history:
         for number, value in enumerate(values):
             started = (BEGIN + timedelta(days=number)).isoformat()
             figure = Measurement("tcp", value, "Mbit/s")
-            test = TestResult("test_suite.py::test_rate", "", "passed", started, 1.0, measurements=(figure,))
-            a_run(folder / f"night-{number}", [test], 0, started=started, testbed=bench, controller=gethostname())
+            tests = [TestResult(name, "", "passed", started, 1.0, measurements=(figure,)) for name in names]
+            a_run(folder / f"night-{number}", tests, 0, started=started, testbed=bench, controller=gethostname())
             import_run(history, folder / f"night-{number}")
 
 
@@ -68,28 +68,27 @@ def test_a_run_is_kept_beside_its_reports(place, monkeypatch):
     assert kept(file) == [run]
 
 
-@pytest.mark.parametrize(("mbps", "verdict"), [(897.0, "passed"), (889.0, "failed")])
-def test_a_rate_below_what_is_usual(place, mbps, verdict):
+def test_a_rate_below_what_is_usual(place):
     """A loss that no limit forbids: the test fails, and says by what history, what sum, and how to accept it."""
     file = place.folder / "all.sqlite"
-    nights(file, place.folder / "old", "desk", [940.0, 941.0, 942.0, 941.0] * 2)
-    outcome = place.run(RATES.format(mbps=mbps), "--history", str(file))
-    assert outcome.verdicts == {"test_rate": verdict}
-    (*_, message) = ["", *(trouble["message"] for trouble in outcome.tests["test_rate"]["troubles"])]
-    for part in (
-        "BelowUsual", "tcp of at least 894 Mbit/s, as this bench had it before", "seen: 889 Mbit/s",
-        "median 941 of the newest 8 passes here", "5% of it (47", "hil history trend 'tcp'",
-        f"hil history accept 'tcp' --bench desk@{gethostname()} --test 'test_suite.py::test_rate' --why TEXT",
-    ):  # fmt: skip
-        assert verdict == "passed" or part in f"{outcome.text}{message}"
-    assert kept(file)[0].exit_code == (ExitCode.DEVICE if verdict == "failed" else ExitCode.OK)
+    tests = [f"test_suite.py::test_rate[{mbps}]" for mbps in (897.0, 889.0)]
+    nights(file, place.folder / "old", "desk", [940.0, 941.0, 942.0, 941.0] * 2, *tests)
+    outcome = place.run(RATES, "--history", str(file))
+    assert outcome.verdicts == {"test_rate[897.0]": "passed", "test_rate[889.0]": "failed"}
+    (trouble,) = outcome.tests["test_rate[889.0]"]["troubles"]
+    assert (trouble["error"], trouble["family"], trouble["seen"]) == ("BelowUsual", "device", "889 Mbit/s")
+    assert trouble["wanted"] == "tcp of at least 894 Mbit/s, as this bench had it before"
+    assert "median 941 of the newest 8 passes here, less the greater of 5% of it (47" in trouble["tried"]
+    accept = f"hil history accept 'tcp' --bench desk@{gethostname()} --test '{tests[1]}' --why TEXT"
+    assert accept in trouble["next_step"] and "hil history trend 'tcp'" in trouble["next_step"]
+    assert kept(file)[0].failed == 1
 
 
 def test_a_history_that_does_not_answer(place):
     """The database is down for the night: the run ends as it would have, says what to do, and keeps the password."""
     url = "postgresql://hil:sword%66ish@127.0.0.1:1/hil"
-    outcome = place.run(RATES.format(mbps=1.0), "--history", url)
-    assert outcome.verdicts == {"test_rate": "passed"} and outcome.exit_code == ExitCode.OK
+    outcome = place.run(RATES, "--history", url)
+    assert {*outcome.verdicts.values()} == {"passed"} and outcome.exit_code == ExitCode.OK
     assert outcome.text.count("This run is not in the history") == 1
     assert f"when that is mended: hil history import reports/{outcome.folder.name}" in outcome.text
     assert (outcome.folder / "index.html").exists()
@@ -101,14 +100,14 @@ def test_a_history_that_does_not_answer(place):
 
 def test_a_slip_is_told_before_the_bench_is_touched(place):
     """An hour of tests, and then a typing error at their end: no."""
-    outcome = place.run(RATES.format(mbps=1.0), "--history", "postgres://db/hil")
+    outcome = place.run(RATES, "--history", "postgres://db/hil")
     assert outcome.exit_code == ExitCode.USAGE and "seen: postgres://..." in outcome.text
     assert not (place.folder / "reports").exists()
 
 
 def test_no_history(place):
     """`off` writes nothing, and says nothing of it."""
-    outcome = place.run(RATES.format(mbps=1.0), "--history", "off")
+    outcome = place.run(RATES, "--history", "off")
     assert outcome.exit_code == ExitCode.OK and "hil history" not in outcome.text
     assert sorted(path.name for path in (place.folder / "reports").iterdir()) == [outcome.folder.name, "latest"]
 
@@ -117,7 +116,7 @@ def test_a_driver_that_lost_a_fifth_on_a_bench_with_a_low_limit(tmp_path):
     """The limit is 60 % of the ceiling, since this PC cannot fill the line: only the history sees a loss of a fifth."""
     file = tmp_path / "all.sqlite"
     (tmp_path / "box.yaml").write_text(SLOW_LINK)
-    nights(file, tmp_path / "old", "box", [938.0, 941.0, 940.0, 941.0] * 2)
+    nights(file, tmp_path / "old", "box", [938.0, 941.0, 940.0, 941.0] * 2, "test_suite.py::test_rate")
     runs = Runs(tmp_path)
     fault = "--fault=hil.virtual.faults.driver:SlowFromTheStart"
     outcome = runs(tmp_path / "box.yaml", TRAFFIC, "--no-sampling", fault, HIL_HISTORY=str(file))
