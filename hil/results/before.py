@@ -78,7 +78,7 @@ def run_before(folder: Path, now: Results) -> Before | None:
     if now.info is None:
         return None
     asked = {test.test for test in now.tests}
-    for earlier in earlier_runs(folder, now.info.testbed, now.info.started):
+    for earlier in _earlier(folder, now.info.testbed, now.info.started):
         then = Results(earlier / "results.jsonl")
         if (then.info.facts.get(FAULTS_FACT) if then.info else None) != now.info.facts.get(FAULTS_FACT):
             continue  # deliberate defects are no news of a driver
@@ -88,7 +88,7 @@ def run_before(folder: Path, now: Results) -> Before | None:
     return None
 
 
-def earlier_runs(folder: Path, testbed: str, started: str) -> Iterator[Path]:
+def _earlier(folder: Path, testbed: str, started: str) -> Iterator[Path]:
     """Folders of this testbed's runs that started before, newest first; only their first lines are read."""
     found = []
     for path in folder.absolute().parent.glob("*/results.jsonl"):

@@ -29,6 +29,19 @@ class Past:
         for password in passwords(self._url):
             journal.mask(password)
 
+    def durations(self) -> dict[str, float]:
+        """Seconds that each test mostly takes on this bench; nothing of tests that are not known."""
+        if not self._url:
+            return {}
+        from hil.history.queries import expected_durations
+
+        try:
+            with self._opened() as history, history.reading() as connection:
+                return expected_durations(connection, self._bench)
+        except UsageError as error:
+            self._lacked = error
+            return {}
+
     def compare(self, test: str, measurement: str, value: float, unit: str, *, margin: float, verified: bool) -> None:
         """Raises BelowUsual for a figure that is too low for this bench; says nothing while too little is known.
 

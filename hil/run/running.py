@@ -16,7 +16,6 @@ from hil.bench import Bench
 from hil.clock import utc_now
 from hil.errors import BenchError, HilError
 from hil.journal import Journal
-from hil.results.expected import expected_durations
 from hil.results.heartbeat import beating
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
@@ -97,7 +96,7 @@ class Running:
 
     def expect(self, items: Sequence[pytest.Item]) -> Mapping[str, float | None]:
         """Note what each test mostly takes, for those who watch; None for one that never ran on this testbed."""
-        known = expected_durations(self.folder.path, self.info.testbed, self.info.started)
+        known = self.past.durations()
         expected = {item.nodeid: 0.0 if SKIP in item.stash else known.get(base_id(item.nodeid)) for item in items}
         self.writer.plan(expected)
         return expected

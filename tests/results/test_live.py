@@ -6,13 +6,12 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from a_run import a_run, a_test, bench, device
+from a_run import a_test, bench, device
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.clock import utc_now
 from hil.journal import Journal
-from hil.results.expected import expected_durations
 from hil.results.heartbeat import beating, silent_s
 from hil.results.live import Live
 from hil.results.words import rough
@@ -86,15 +85,6 @@ def test_samples_are_kept_for_the_sparkline() -> None:
     assert [value for _, value in live.samples["sent_mbps"]] == [940.0, None]
     assert [value for _, value in live.samples["watts"]] == [31.5]
     assert live.states == {"adapter": "Up", "link": True}
-
-
-def test_durations_of_the_runs_before(tmp_path: Path) -> None:
-    """The median of what a test took on this testbed; repetitions are the test itself, and skips took nothing."""
-    skipped, again = a_test("test_1", "skipped"), a_test("test_0#2", "passed")
-    for number in range(3):
-        a_run(tmp_path / f"run{number}", [a_test("test_0", "passed"), skipped, again], started=f"2026-11-2{number}")
-    assert expected_durations(tmp_path / "now", "desk", "2026-11-30") == {TESTS[0]: 1.5}
-    assert expected_durations(tmp_path / "now", "other", "2026-11-30") == {}
 
 
 def test_a_heart_that_beats(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 from typing import Any
 
+import pytest
 from a_watch import Stream, hil_watch
 
 from hil.clock import utc_now
@@ -44,8 +45,9 @@ def test_watched_from_before_the_run_until_it_is_killed(place: Any) -> None:
         stream.close()
 
 
-def test_the_next_run_knows_how_long_tests_take(place: Any) -> None:
-    """The remaining time comes from the runs before on the same testbed."""
+def test_the_next_run_knows_how_long_tests_take(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remaining time comes from the history of the bench."""
+    monkeypatch.delenv("HIL_HISTORY")
     first, second = place.run("def test_good(): pass\n"), place.run("def test_good(): pass\ndef test_more(): pass\n")
     plans = [next(line for line in run.lines if line["kind"] == "plan")["expected_s"] for run in (first, second)]
     assert plans[0] == {"test_suite.py::test_good": None}
