@@ -19,8 +19,7 @@ from hil.traffic import Kept, Partner
 
 RING_BYTES = 2 << 20
 RING_S = 120.0
-"""How far back frames are kept, at most, and no further than the test's beginning."""
-_BEFORE_S = 2.0
+"""How far back frames are taken, at most, and no further than to the beginning of the test."""
 _EVENTS_BEFORE_S = 60.0
 T = TypeVar("T")
 
@@ -75,7 +74,7 @@ class Evidence:
         if self._ring is None:
             return None
         try:
-            kept = self._ring.kept(min(RING_S, seconds + _BEFORE_S))
+            kept = self._ring.kept(min(RING_S, seconds))
         except HilError:
             # the partner was lost: the next test has a ring again
             self.close()
