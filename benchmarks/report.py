@@ -1,7 +1,8 @@
-"""What reports and sampling cost: ten thousand tests beside pytest-html and allure-pytest, and a run with and without.
+"""What reports and sampling cost: ten thousand tests beside pytest-html and Allure, and a run with and without.
 
-``python benchmarks/report.py [--tests N] [--no-bench]``. The peers are installed for the measurement into a folder that
-is thrown away; where that cannot be, it says so. Allure's pages come from a Java program on top of what is timed here.
+``python benchmarks/report.py [--tests N] [--no-bench]``. The peers are installed for the measurement, in the versions
+below, into a folder that is thrown away: from PyPI, and Allure's generator with npm. Where that cannot be, it says so.
+All are timed on the same tests; what pytest itself takes for them is subtracted.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from rich.console import Console
@@ -30,9 +33,10 @@ from hil.errors import BenchError  # noqa: E402
 from hil.journal import Journal  # noqa: E402
 from hil.results.writing import write_reports  # noqa: E402
 
-PEERS = {
-    "pytest-html": ["--html=peer/report.html", "--self-contained-html"], "allure-pytest": ["--alluredir=peer/allure"]
-}  # fmt: skip
+PEERS = "pytest-html==4.2.0", "allure-pytest==2.16.2"
+ALLURE = "allure@3.18.0"
+# one file, since Allure's usual report does not open from disk
+ALLURE_SETTINGS = {"name": "night", "plugins": {"awesome": {"options": {"singleFile": True}}}}
 SUITE = """
 import pytest
 
@@ -62,14 +66,17 @@ def ours(folder: Path, count: int) -> Path:
     return folder
 
 
-def pytest_seconds(folder: Path, plugins: Path, *arguments: str) -> float:
-    """Processor time of a run of pytest."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(plugins)}
+def seconds(command: list[str], folder: Path, **environment: str) -> float:
+    """Processor time of a command; pytest and Allure end with 1, since tests failed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def pytest_seconds(folder: Path, plugins: Path, *arguments: str) -> float:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
+    return seconds(command, folder, PYTHONPATH=str(plugins))
 
 
 def opened(browser: Browser | None, page: Path) -> tuple[str, str]:
@@ -94,15 +101,14 @@ def rendering(folder: Path, count: int, console: Console) -> None:
     table.add_column("report")
     for column in ("processor, s", "first page, MB", "opened in, s", "elements", "all files, MB", "timelines"):
         table.add_column(column, justify="right")
-    browser = Browser() if CHROMIUM else None
     run = ours(folder / "night", count)
     began = time.process_time()
     index = write_reports(run)
     took = time.process_time() - began
-    table.add_row("hil", f"{took:.2f}", megabytes(index), *opened(browser, index), megabytes(run), f"{count:,}")
-    peers(folder, count, table, browser)
-    if browser is not None:
-        browser.close()
+    with ExitStack() as stack:
+        browser = stack.enter_context(closing(Browser())) if CHROMIUM else None
+        table.add_row("hil", f"{took:.2f}", megabytes(index), *opened(browser, index), megabytes(run), f"{count:,}")
+        peers(folder, count, table, browser)
     console.print(table)
 
 
@@ -116,11 +122,29 @@ def peers(folder: Path, count: int, table: Table, browser: Browser | None) -> No
     suite.mkdir()
     (suite / "test_peer.py").write_text(SUITE.format(tests=count))
     bare = pytest_seconds(suite, plugins)
-    html = pytest_seconds(suite, plugins, *PEERS["pytest-html"]) - bare
-    page = suite / "peer/report.html"
+    html = pytest_seconds(suite, plugins, "--html=report.html", "--self-contained-html") - bare
+    page = suite / "report.html"
     table.add_row("pytest-html", f"{html:.2f}", megabytes(page), *opened(browser, page), megabytes(page), "none")
-    allure = pytest_seconds(suite, plugins, *PEERS["allure-pytest"]) - bare
-    table.add_row("allure-pytest, data only", f"{allure:.2f}", "", "", "", megabytes(suite / "peer/allure"), "none")
+    data = pytest_seconds(suite, plugins, "--alluredir=allure") - bare
+    table.add_row("allure-pytest, data alone", f"{data:.2f}", "", "", "", megabytes(suite / "allure"), "none")
+    allure(folder, suite, data, table, browser)
+
+
+def allure(folder: Path, suite: Path, data_s: float, table: Table, browser: Browser | None) -> None:
+    """Data by allure-pytest and pages by the generator."""
+    npm = shutil.which("npm")
+    if npm is None or subprocess.run([npm, "install", "--silent", ALLURE], cwd=folder, check=False).returncode != 0:
+        table.add_row("Allure", "not installed: it wants npm")
+        return
+    (suite / "allurerc.json").write_text(json.dumps(ALLURE_SETTINGS))
+    command = [str(folder / "node_modules/.bin/allure"), "generate", "allure", "--output", "pages"]
+    pages_s = seconds(command, suite, ALLURE_NO_ANALYTICS="1")
+    page = suite / "pages/index.html"
+    if not page.exists():
+        table.add_row("Allure", "no pages: its generator failed")
+        return
+    whole = f"{data_s + pages_s:.2f}"
+    table.add_row("Allure", whole, megabytes(page), *opened(browser, page), megabytes(suite / "pages"), "none")
 
 
 def sampling(folder: Path, console: Console) -> None:
