@@ -34,6 +34,10 @@ _BOUNDS = (
 _PAIR = 3.5
 """Score from which two neighbours differ; short ones that cannot reach it must nearly part high from low."""
 _NEARLY = 0.85
+_CORRELATED = 1.75
+"""Of its deviation by chance: a correlation of neighbours that is seen."""
+_PASSES = 3
+"""Fewer groups show more of the correlation."""
 _GROWTH = 1.3
 """Of the lengths of stretches that are tried before the best one's ends are found exactly."""
 
@@ -54,8 +58,11 @@ class Group:
 
 def groups(values: Sequence[float]) -> list[Group]:
     """All runs, oldest first, in groups; a single group when nothing moved. ``values`` has one figure for each run."""
-    ends = sorted({0, *_steps(values, 0, len(values)), len(values)})
-    return [_group(values, start, end) for start, end in pairwise(_settled(values, ends))]
+    found = _groups(values, 1.0)
+    for _ in range(_PASSES):
+        if len(found) > 1 and (spread := _spread(values, found)) > 1:
+            found = _groups(values, spread)
+    return found
 
 
 def change(before: Group, after: Group) -> float:
@@ -71,6 +78,22 @@ def judged(before: Group, after: Group, more_is_better: bool | None) -> str:
     return "progression" if (after.mean > before.mean) == more_is_better else "regression"
 
 
+def _groups(values: Sequence[float], spread: float) -> list[Group]:
+    ends = sorted({0, *_steps(values, 0, len(values), spread), len(values)})
+    return [_group(values, start, end) for start, end in pairwise(_settled(values, ends))]
+
+
+def _spread(values: Sequence[float], found: Sequence[Group]) -> float:
+    """By how much chance parts means of runs that each resemble the run before, against runs that do not.
+
+    That of a first-order autoregression, from the correlation of neighbours within groups; 1 where none is seen.
+    """
+    off = [_scores(values[group.start : group.end]) for group in found]
+    squares = sum(score * score for scores in off for score in scores)
+    alike = sum(one * other for scores in off for one, other in pairwise(scores)) / squares if squares else 0.0
+    return sqrt((1 + alike) / (1 - alike)) if alike > _CORRELATED / sqrt(len(values)) else 1.0
+
+
 def _group(values: Sequence[float], start: int, end: int) -> Group:
     inside = values[start:end]
     if min(inside) == max(inside):
@@ -81,19 +104,19 @@ def _group(values: Sequence[float], start: int, end: int) -> Group:
     return Group(start, end, mean, sqrt(squares / (end - start - 1)))
 
 
-def _steps(values: Sequence[float], start: int, end: int) -> list[int]:
+def _steps(values: Sequence[float], start: int, end: int, spread: float) -> list[int]:
     """First runs of the groups between, in no order; empty when the runs from start to end are alike."""
-    found = _stretch(values[start:end])
+    found = _stretch(values[start:end], spread)
     if found is None:
         return []
     ends = [start, start + found[0], start + found[1], end]
     parts = [(one, other) for one, other in pairwise(ends) if one < other]
-    return [one for one, _ in parts[1:]] + [step for part in parts for step in _steps(values, *part)]
+    return [one for one, _ in parts[1:]] + [step for part in parts for step in _steps(values, *part, spread)]
 
 
-def _stretch(values: Sequence[float]) -> tuple[int, int] | None:
+def _stretch(values: Sequence[float], spread: float) -> tuple[int, int] | None:
     """First run of the stretch that is least like the others, and the run after it; None when all are alike."""
-    return (_apart(values) or _standing_out(values)) if len(values) >= LEAST_RUNS else None
+    return (_apart(values) or _standing_out(values, spread)) if len(values) >= LEAST_RUNS else None
 
 
 def _apart(values: Sequence[float]) -> tuple[int, int] | None:
@@ -108,7 +131,7 @@ def _apart(values: Sequence[float]) -> tuple[int, int] | None:
     return start, end
 
 
-def _standing_out(values: Sequence[float]) -> tuple[int, int] | None:
+def _standing_out(values: Sequence[float], spread: float) -> tuple[int, int] | None:
     """The stretch whose order differs most from that of all others, if by more than chance would."""
     runs = len(values)
     if runs < _BOUNDS[0][0]:
@@ -124,7 +147,7 @@ def _standing_out(values: Sequence[float]) -> tuple[int, int] | None:
         if most * weights[length] > best[0]:
             start = totals.index(most)
             best = (most * weights[length], start, start + length)
-    return best[1:] if best[0] > _bound(runs) else None
+    return best[1:] if best[0] > spread * _bound(runs) else None
 
 
 def _settled(values: Sequence[float], ends: list[int]) -> list[int]:

