@@ -12,6 +12,7 @@ from hil.history.confidence import interval
 from hil.results.bundle import Manifest
 from hil.results.causes import failure_key, headline
 from hil.results.model import RunInfo, TestResult
+from hil.results.words import many
 from hil.run.repetition import base_id
 
 REPRODUCES = "reproduces"
@@ -39,7 +40,7 @@ class Tally:
         share = f"{self.same / self.runs:.1%}, " if self.runs else ""
         yield f"the same failure: {self.same} of {self.runs} runs; {share}95 % interval {low:.1%} to {high:.1%}"
         yield from (f"another failure: {count} of {self.runs} runs: {why}" for why, count in self.others.most_common())
-        yield from (f"no answer: {count} times: {why}" for why, count in self.no_answer.most_common())
+        yield from (f"no answer: {many(count, 'time')}: {why}" for why, count in self.no_answer.most_common())
 
 
 class Counting:

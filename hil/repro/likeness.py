@@ -122,11 +122,11 @@ def _traits(testbed: Testbed) -> dict[str, str]:
     if virtual is not None:
         return {
             "link": f"{virtual.link_mbps} Mbit/s", "PowerShell": virtual.far_end,
-            "sleep states": ", ".join(virtual.sleep_states),
+            "sleep states": ", ".join(sorted(virtual.sleep_states)),
         }  # fmt: skip
     return {
         "link": f"{adapter.link_mbps} Mbit/s" if adapter else "", "PowerShell": machine.shell if machine else "",
-        "sleep states": ", ".join(machine.sleep_states) if machine else "",
+        "sleep states": ", ".join(sorted(machine.sleep_states)) if machine else "",
     }  # fmt: skip
 
 

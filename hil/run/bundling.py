@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,8 @@ from hil.results.store import RunFolder
 from hil.run.repetition import base_id, number_of
 from hil.testbed.model import Testbed
 
+MOST_OF_A_RUN_BYTES = 1 << 30
+"""A night in which everything fails for one cause needs no bundle of each test."""
 _JOURNAL_BYTES = 8 << 20
 """The newest of a test's records; what went before is in the report."""
 
@@ -38,7 +41,7 @@ class Bundler:
 
     def __init__(self, config: pytest.Config, folder: RunFolder, journal: Journal, info: RunInfo) -> None:
         self._config, self._folder, self._journal, self._info = config, folder, journal, info
-        self._from_byte = 0
+        self._from_byte = self._written_bytes = 0
 
     def begins(self) -> None:
         """A test begins: its slice of the journal is what is written from now on."""
@@ -48,7 +51,9 @@ class Bundler:
         self, item: pytest.Item, result: TestResult, before: Sequence[TestResult], testbed: Testbed,
         settings: dict[str, str] | None,
     ) -> str:
-        """Write the bundle of a test; its path in the run's folder. OSError passes through."""
+        """Write the bundle of a test; its path in the run's folder. OSError passes through, also for too many."""
+        if self._written_bytes > MOST_OF_A_RUN_BYTES:
+            raise OSError(f"this run has bundles of {self._written_bytes} bytes already")
         tested, parts = _package(testbed)
         manifest = Manifest(
             hil=self._info.hil, run=self._info.run, test=base_id(result.test), repetition=number_of(result.test),
@@ -59,11 +64,12 @@ class Bundler:
             capabilities=tuple(sorted(testbed.capabilities())), options=self._options(), package=tested,
             settings=settings, facts=dict(self._info.facts),
         )  # fmt: skip
-        masked = Manifest.model_validate_json(self._journal.masked(manifest.model_dump_json()))
+        masked = Manifest.model_validate(_masked(manifest.model_dump(mode="json"), self._journal.masked_text))
         contents: dict[str, bytes | Path] = dict(self._texts(result, testbed))
         contents |= {**dict(parts), **dict(self._artifacts(result))}
         name = self._folder.artifacts_of(result.test).name + SUFFIX
         path = write_bundle(self._folder.path / "bundles" / name, masked, contents)
+        self._written_bytes += path.stat().st_size
         return str(path.relative_to(self._folder.path))
 
     def _options(self) -> Options:
@@ -101,6 +107,15 @@ class Bundler:
     def _journal_size(self) -> int:
         path = self._folder.path / "journal.jsonl"
         return path.stat().st_size if path.exists() else 0
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    """Plain data with each text masked; numbers stay numbers, whatever the secret."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {mask(key): _masked(inner, mask) for key, inner in value.items()}
+    return [_masked(inner, mask) for inner in value] if isinstance(value, list) else value
 
 
 def _requires(item: pytest.Item) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def test_counts_the_same_failure_apart(place: Place) -> None:
     assert code == 1
     assert "the same failure: 4 of 19 runs; 21.1%, 95 % interval 6.1% to 45.6%" in text
     assert "another failure: 2 of 19 runs: something else" in text
-    assert "no answer: 1 times: skipped: not now" in text
+    assert "no answer: 1 time: skipped: not now" in text
     info = [line for line in place.results() if line["kind"] == "run"][-1]
     assert info["seed"] == 7
     assert "test_suite.py::test_it of run then" in info["facts"]["reproduces"]
