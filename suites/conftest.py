@@ -124,10 +124,14 @@ def wakeful(configured: dict[str, str], adapter: Adapter, undo: Callable[..., No
 
 
 @pytest.fixture
-def by_adapter(adapter: Adapter) -> Callable[[Wake], None]:
-    """Asserts that it was the NIC that woke the machine. Of Modern Standby Windows says only that no one else did."""
+def by_adapter(adapter: Adapter, record: Record) -> Callable[[Wake], None]:
+    """Asserts that it was the NIC that woke the machine, and keeps how long that took.
+
+    Of Modern Standby Windows says only that no one else did.
+    """
 
     def check(wake: Wake) -> None:
+        record(f"woken by the NIC from {wake.state}", wake.latency_s, "s")
         named = wake.by_device(adapter.instance_id) or (wake.state, wake.source) == ("S0ix", WakeSource.UNNAMED)
         assert wake.before_guard and named, f"woken by {wake.source}: {wake.source_text}"
 

@@ -6,6 +6,8 @@ import statistics
 
 import pytest
 
+from hil.clock import now_s
+
 pytestmark = [pytest.mark.requires("slot")]
 
 
@@ -19,7 +21,9 @@ def test_idle_removal(configured, adapter, slot, undo, record):
     undo(slot.plug)
     record("gone after pull", adapter.wait_absent(), "s")
     slot.plug()
+    plugged_s = now_s()
     adapter.wait_up()
+    record("up after plug", now_s() - plugged_s, "s")
     assert adapter.problem() == 0
     assert adapter.settings() == configured
 

@@ -63,12 +63,13 @@ def test_timer_ends_sleep(state, configured, adapter, asleep, limits):
 
 
 @pytest.mark.requires("button")
-def test_button_ends_sleep(state, configured, adapter, asleep, button):
+def test_button_ends_sleep(state, configured, adapter, asleep, button, record):
     """The power button ends the sleep, Windows names it and not the NIC, and the adapter comes up.
 
     What a user does in the morning; and if this fails, no other wake can be judged.
     """
     wake = asleep(state).woken_by(button.press)
+    record(f"wake latency from {state}, button", wake.latency_s, "s")
     assert wake.source == "button", f"woken by {wake.source}: {wake.source_text}"
     adapter.wait_up()
     assert adapter.settings() == configured

@@ -63,7 +63,8 @@ def _put_results(connection: Connection, run_id: int, found: list[TestResult]) -
     ]
     measured = [
         {"run_id": run_id, "result": result + 1, "number": number, "test_id": ended[result]["test_id"],
-         "quantity_id": quantity_ids[key], "value": one.value, "at_least": one.at_least, "at_most": one.at_most}
+         "quantity_id": quantity_ids[key], "value": one.value, "at_least": one.at_least, "at_most": one.at_most,
+         "verdict": ended[result]["verdict"]}
         for result, number, key, one in figures
     ]  # fmt: skip
     _add(connection, results, ended)

@@ -168,17 +168,16 @@ def trend(
     query = (
         select(
             quantities.c.unit, _BENCH.label("bench"), tests.c.name.label("test"), runs.c.id.label("run_id"),
-            runs.c.name.label("run"), runs.c.started, runs.c.driver_sha256, runs.c.driver_version, results.c.verdict,
-            measurements.c.value, measurements.c.at_least, measurements.c.at_most,
+            runs.c.name.label("run"), runs.c.started, runs.c.driver_sha256, runs.c.driver_version,
+            measurements.c.verdict, measurements.c.value, measurements.c.at_least, measurements.c.at_most,
         )
         .join_from(quantities, measurements)
-        .join(results)
-        .join(runs, results.c.run_id == runs.c.id)
+        .join(runs, measurements.c.run_id == runs.c.id)
         .join(benches)
         .join(tests, measurements.c.test_id == tests.c.id)
         .where(measurements.c.quantity_id.in_(ids), *meant(scope))
         .where(*([measurements.c.test_id.in_(_tests_named(test))] if test else []))
-        .order_by(runs.c.started.desc(), results.c.number.desc(), measurements.c.number.desc())
+        .order_by(runs.c.started.desc(), measurements.c.result.desc(), measurements.c.number.desc())
         .limit(most)
     )  # fmt: skip
     found: dict[tuple[str, str, str], list[Point]] = defaultdict(list)

@@ -116,6 +116,8 @@ measurements = sa.Table(
     sa.Column("value", sa.Double, nullable=False),
     sa.Column("at_least", sa.Double),
     sa.Column("at_most", sa.Double),
+    # of its result, once more: a trend of many figures would have to look up as many results
+    sa.Column("verdict", sa.Text, nullable=False),
     sa.ForeignKeyConstraint(["run_id", "result"], ["results.run_id", "results.number"]),
     sa.Index(None, "quantity_id", "test_id", "run_id"),
     sqlite_with_rowid=False,

@@ -45,6 +45,8 @@ class History:
     def reading(self) -> Iterator[Connection]:
         """All queries in it see the same state. Raises HistoryUnreachable."""
         with self._explained(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite knows nothing else
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

@@ -125,6 +125,7 @@ def _make_measurements() -> None:
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("at_least", sa.Double()),
         sa.Column("at_most", sa.Double()),
+        sa.Column("verdict", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["quantity_id"], ["quantities.id"], name="fk_measurements_quantity_id"),
         sa.ForeignKeyConstraint(
             ["run_id", "result"], ["results.run_id", "results.number"], name="fk_measurements_run_id_result"
