@@ -6,8 +6,12 @@ Without ``--testbed`` nothing else of hil is imported and nothing of another pro
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from hil.results.model import RunInfo, TestResult
 
 MARKERS = (
     "requires(*capabilities): what the bench must have (slot, meter, partner, wire, ...); else the test is skipped",
@@ -37,10 +41,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--test-timeout", type=float, default=600.0, metavar="SECONDS", help="for each test that names none")
 
 
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    from hil.run import hooks
+class Hooks:
+    """Of a run, for plug-ins beside hil's: ``pytest.main(arguments, plugins=[...])`` or a conftest file."""
 
-    pluginmanager.add_hookspecs(hooks)
+    def pytest_hil_result(self, result: TestResult) -> bool | None:
+        """A test ended and its result is on disk; True ends the run after it, in order."""
+
+    def pytest_hil_finish(self, info: RunInfo) -> None:
+        """All tests have ended; ``info.facts`` takes what the reports shall say of the run."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:
