@@ -42,7 +42,7 @@ class Flaky:
     """The first run that counts."""
     last_failure: datetime
     causes: tuple[str, ...]
-    """Of the failures, the most frequent first."""
+    """Of the failures, the most frequent first, each in the words of one of them."""
 
 
 def flaky(outcomes: Iterable[Outcome]) -> list[Flaky]:
@@ -72,12 +72,13 @@ def _flaky(side: Side, outcomes: Sequence[Outcome], bad: str) -> Flaky | None:
     low, high = confidence.interval(len(failures), len(outcomes))
     return Flaky(
         side, newest.test, newest.bench, newest.driver_sha256, newest.driver_version, len(failures), len(outcomes),
-        low, high, outcomes[0].run_started, newest.run_started, _by_frequency(one.cause for one in failures),
+        low, high, outcomes[0].run_started, newest.run_started, _by_frequency(failures),
     )  # fmt: skip
 
 
-def _by_frequency(causes: Iterable[str]) -> tuple[str, ...]:
-    counts: dict[str, int] = defaultdict(int)
-    for cause in causes:
-        counts[cause] += 1
-    return tuple(sorted(counts, key=lambda cause: -counts[cause]))
+def _by_frequency(failures: Iterable[Outcome]) -> tuple[str, ...]:
+    """The first error of each cause."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for one in failures:
+        same[one.cause].append(one.first_error)
+    return tuple(errors[0] for errors in sorted(same.values(), key=len, reverse=True))

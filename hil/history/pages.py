@@ -26,6 +26,7 @@ from hil.history import queries, sides
 from hil.history.compare import Comparison
 from hil.history.flaky import flaky
 from hil.history.model import Point, Quantity, Run, Scope, Series
+from hil.history.steps import LEAST_RUNS
 from hil.history.telling import share
 from hil.history.time_lost import time_lost
 from hil.history.trends import Trend, by_weight, trend_of
@@ -101,7 +102,8 @@ class Pages:
         page = page_of(f"{quantity.name} {quantity.unit}")
         self._write(
             page, "measurement.html.j2", quantity=quantity, trends=trends, most=MOST_CHARTS, newest=NEWEST_RUNS,
-            data=_in_script(self._data(trends[:MOST_CHARTS])), scripts=[asset("paged.js"), _own("trend.js")],
+            few=LEAST_RUNS, data=_in_script(self._data(trends[:MOST_CHARTS])),
+            scripts=[asset("paged.js"), _own("trend.js")],
         )  # fmt: skip
         return Measured(quantity, page, tuple(trends))
 
@@ -199,7 +201,7 @@ def _page_of_measurement(series: Series) -> str:
 
 
 def _chance(part: float) -> str:
-    return "less than 0.1 %" if part < 0.001 else f"{100 * part:.2g} %"
+    return "less than 0.1 %" if part < 0.001 else f"{100 * part:.{0 if part > 0.1 else 1}f} %"
 
 
 def _in_script(data: object) -> str:

@@ -19,7 +19,7 @@ def outcomes(word: str, test: str = "a::test", bench: str = "desk", driver: str 
         Outcome(
             run_id=number, run=f"run-{number}", bench=bench, run_started=START + timedelta(days=number),
             driver_sha256=driver, driver_version="1.0", number=1, test=test, verdict=WORDS[letter], started=START,
-            duration_s=1.0, family="", cause=f"cause {letter}", first_error="", bucket="",
+            duration_s=1.0, family="", cause=f"cause {letter}", first_error=f"error {letter}", bucket="",
         )
         for number, letter in enumerate(word)
     ]  # fmt: skip
@@ -36,7 +36,7 @@ def test_passes_and_failures_in_turn() -> None:
     assert (found.side, found.failures, found.runs) == ("device", 2, 10)
     assert (found.low, found.high) == interval(2, 10)
     assert found.last_failure == START + timedelta(days=6)
-    assert found.causes == ("cause F",)
+    assert found.causes == ("error F",)
 
 
 def test_what_broke_and_stays_broken_is_not_flaky() -> None:
@@ -63,7 +63,7 @@ def test_errors_are_the_benchs() -> None:
     found = {each.side: each for each in flaky(outcomes("PEPPEPFPPEPPFP"))}
     assert (found["device"].failures, found["device"].runs) == (2, 11)
     assert (found["bench"].failures, found["bench"].runs) == (3, 14)
-    assert found["bench"].causes == ("cause E",)
+    assert found["bench"].causes == ("error E",)
 
 
 def test_skips_and_interrupts_are_no_answers() -> None:

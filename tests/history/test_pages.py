@@ -60,6 +60,8 @@ def test_what_broke_is_not_flaky(pages: Path) -> None:
     assert "test_7" not in text(pages, INDEX)
     (drivers,) = (page.name for page in pages.glob("drivers-*.html"))
     assert re.search(r"newly failing suites/test_x.py::test_7 \d+ passed, 0 failed", text(pages, drivers))
+    (runs,) = (page.name for page in pages.glob("runs-of-rack*.html"))
+    assert "0 passed, 1 failed 100 % too few runs to tell" in text(pages, runs)
     assert "regression tcp send on rack@lab" in text(pages, drivers)
 
 

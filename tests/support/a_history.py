@@ -91,6 +91,6 @@ def _figure(
     slower = 0.9 if new_driver and quantity == 0 else 1.0
     return {
         "run_id": run, "result": row["number"], "number": quantity + 1, "quantity_id": quantity,
-        "test_id": row["test_id"], "value": usual * slower * seed.gauss(1, 0.01),
+        "test_id": row["test_id"], "verdict": row["verdict"], "value": usual * slower * seed.gauss(1, 0.01),
         "at_least": usual * 0.8 if quantity % 4 == 0 else None, "at_most": None,
     }  # fmt: skip
