@@ -1,26 +1,31 @@
-"""Makes the pictures of the report and of the history: ``python docs/make_pictures.py [RUN_FOLDER]``.
+"""Makes the pictures of report, history and live view: ``python docs/make_pictures.py [RUN_FOLDER]``.
 
-The report's are of that run, or else of the newest; the history's of a made-up one (tests/support/a_history.py). Needs
+The report's are of that run, or else of the newest; the others' of made-up ones (tests/support). Needs
 Chromium. Each picture is what a person sees in a window, at most 200 kB.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
 from a_history import fill  # noqa: E402
+from a_watch import GoingRun, record_two_minutes, watching  # noqa: E402
 from browser import CHROMIUM, Browser  # noqa: E402
 
 from hil.history.pages import Pages, page_of  # noqa: E402
 from hil.history.store import History  # noqa: E402
 from hil.results.report import Report  # noqa: E402
 from hil.results.writing import write_reports  # noqa: E402
+from hil.wait import wait_until  # noqa: E402
 
 _MOST_BYTES = 200_000
 
@@ -42,6 +47,7 @@ def main() -> None:
         browser.script("document.getElementById('timeline-title').scrollIntoView()")
         _save("timeline.png", browser.picture())
         history_pictures(browser)
+        watch_picture(browser)
     finally:
         browser.close()
 
@@ -56,6 +62,23 @@ def history_pictures(browser: Browser) -> None:
         _save("history.png", browser.picture())
         browser.open(index.parent / page_of("tcp send Mbit/s"), width=1200, height=640)
         _save("trend.png", browser.picture())
+
+
+def watch_picture(browser: Browser) -> None:
+    """Two benches at work, a third that was killed."""
+    with tempfile.TemporaryDirectory(prefix="hil-pictures-") as name, ExitStack() as stack:
+        reports = Path(name)
+        for bench in ("bench-3", "bench-7"):
+            run = GoingRun(reports / f"20261122-210000-{bench}", bench, tests=40)
+            stack.callback(run.close)
+            record_two_minutes(run)
+            run.begin(6, waits_for="the machine to sleep (S3)" if bench == "bench-3" else "the adapter up")
+        os.utime(run.folder / "journal.jsonl", (0, time.time() - 90))
+        with watching(reports) as server:
+            browser.open(server.url, width=1200, height=800)
+            wait_until(lambda: "bench-7" in browser.script("document.body.innerText"), what="the runs", timeout_s=20)
+            browser.script("new Promise((done) => setTimeout(done, 1200))")
+            _save("watch.png", browser.picture())
 
 
 def _journal_bytes(page: Path) -> int:

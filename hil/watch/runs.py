@@ -25,6 +25,8 @@ SHOWN_SILENT_S = 3600.0
 WINDOW_S = 120.0
 """Of the sparklines."""
 _CAUSES = 5
+_BEFORE_BYTES = 1 << 20
+"""Read of the journal before the running test, for the sparklines."""
 _TEST_STARTS, _RUN_ENDS = b'"phase": "start", "kind": "test"', b'{"kind": "end"'
 _READ_AT_EACH_LOOK = "results.jsonl", "journal.jsonl"
 
@@ -35,7 +37,7 @@ class WatchedRun:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._results = Tail(folder / "results.jsonl")
-        self._journal = Tail(folder / "journal.jsonl", since=_TEST_STARTS)
+        self._journal = Tail(folder / "journal.jsonl", since=_TEST_STARTS, before=_BEFORE_BYTES)
         self._info: dict[str, Any] = {}
         self._live = Live()
 

@@ -12,10 +12,10 @@ from typing import Any
 class Tail:
     """``new()`` gives what was written since the last call, whole lines only; OSError and ValueError pass through."""
 
-    def __init__(self, path: Path, *, since: bytes = b"") -> None:
-        """Begin with the last line that holds ``since``; what stands before it is never read."""
+    def __init__(self, path: Path, *, since: bytes = b"", before: int = 0) -> None:
+        """Begin so many bytes before the last line that holds ``since``; older lines are never read."""
         self._path = path
-        self._at = _last_line_with(path, since) if since else 0
+        self._at = _last_line_with(path, since, before) if since else 0
 
     def new(self) -> Iterator[dict[str, Any]]:
         with self._path.open("rb") as file:
@@ -27,12 +27,13 @@ class Tail:
                 yield json.loads(line)
 
 
-def _last_line_with(path: Path, mark: bytes) -> int:
-    """Where it begins; 0 without one."""
+def _last_line_with(path: Path, mark: bytes, before: int) -> int:
+    """Where it begins, or a line so much earlier; 0 without one."""
     if not path.stat().st_size:
         return 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return data.rfind(b"\n", 0, max(0, data.rfind(mark))) + 1
+        found = data.rfind(b"\n", 0, max(0, data.rfind(mark))) + 1
+        return data.rfind(b"\n", 0, max(0, found - before)) + 1 if before else found
 
 
 def ends(path: Path, most_bytes: int = 1 << 16) -> tuple[bytes, bytes]:

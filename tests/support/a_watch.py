@@ -9,10 +9,11 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from a_run import a_test
+from a_run import a_test, bench, device
 
 from hil.clock import utc_now
 from hil.journal import Journal
@@ -25,13 +26,13 @@ from hil.watch.server import Server
 class GoingRun:
     """``test`` is open until ``ended``; ``close`` leaves it as a process does that was killed."""
 
-    def __init__(self, folder: Path, bench: str = "desk", tests: int = 4) -> None:
+    def __init__(self, folder: Path, name: str = "desk", tests: int = 4) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
         self.writer = ResultWriter(folder / "results.jsonl", lambda line: line)
         self.names = [a_test(f"test_{number}", "passed").test for number in range(tests)]
-        info = RunInfo(folder.name, utc_now().isoformat(), "0.1.0", bench, "A bench", collected=tests)
+        info = RunInfo(folder.name, utc_now().isoformat(), "0.1.0", name, "A bench", collected=tests)
         self.writer.run(info)
         self.writer.plan(dict.fromkeys(self.names, 60.0))
         self._open = ExitStack()
@@ -53,6 +54,24 @@ class GoingRun:
         self.journal.close()
         self.writer.close()
         self._open.close()
+
+
+def record_two_minutes(run: GoingRun) -> None:
+    """Samples of the time before now, and how six tests ended."""
+    now = utc_now()
+    with (run.folder / "journal.jsonl").open("a", encoding="utf-8") as journal:
+        for number in range(240):
+            at, busy = now - timedelta(seconds=(240 - number) / 2), number % 80 > 25
+            record = {"t_s": number / 2, "utc": at.isoformat(), "phase": "point", "kind": "sample", "id": 0}
+            sent_mbps = 940.0 + number % 7 if busy else 0.1
+            wire = {"sent_mbps": sent_mbps, "received_mbps": sent_mbps / 300, "link": True}
+            for what, seen in (("wire", wire), ("watts", {"watts": 38.0 + number % 3 if busy else 31.5})):
+                journal.write(json.dumps({**record, "what": what, **seen}) + "\n")
+    slow = device("470 Mbit/s after S3, at least 913 wanted", "AssertionError")
+    stuck = bench("the relay stays closed")
+    ended = [("passed",), ("failed", slow), ("passed",), ("failed", slow), ("error", stuck), ("passed",)]
+    run.journal.event("sample", "windows", adapter="Up")
+    run.end(*(a_test(f"test_{number}", *how) for number, how in enumerate(ended)))
 
 
 @contextmanager

@@ -112,6 +112,8 @@ class Browser:
         """Load a page from disk, or by its URL, and wait until its scripts have run."""
         url = page if isinstance(page, str) else page.resolve().as_uri()
         self._allowed = "file:", "data:", url
+        # a page that asks again and again would do so while the next one loads
+        self.call("Page.navigate", url="about:blank")
         self.complaints.clear()
         phone = width < 600
         self.call(

@@ -30,6 +30,8 @@ def test_begins_with_the_newest_mark(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"a": 1, "mark": 1}\n{"a": 2}\n{"a": 3, "mark": 1}\n{"a": 4}\n')
     assert [line["a"] for line in Tail(path, since=b'"mark"').new()] == [3, 4]
+    assert [line["a"] for line in Tail(path, since=b'"mark"', before=2).new()] == [2, 3, 4]
+    assert [line["a"] for line in Tail(path, since=b'"mark"', before=2000).new()] == [1, 2, 3, 4]
     assert [line["a"] for line in Tail(path, since=b"none").new()] == [1, 2, 3, 4]
     path.write_text("")
     assert list(Tail(path, since=b"none").new()) == []

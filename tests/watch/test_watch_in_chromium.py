@@ -103,9 +103,9 @@ def test_a_screen_reader_is_told(browser: Browser, run: GoingRun) -> None:
         browser.open(server.url)
         shows(browser, "test_0")
         told = browser.accessible()
-        assert {("heading", "Benches at work"), ("heading", "Earlier runs")} <= set(told)
+        assert ("heading", "Benches at work") in told
         assert any(role == "article" and name.startswith("desk") for role, name in told)
-        assert {role for role, _ in told} >= {"log", "status", "main", "progressbar", "columnheader"}
+        assert {role for role, _ in told} >= {"log", "status", "main", "progressbar"}
         browser.script("document.querySelector('article a').focus()")
         run.end(a_test("test_0", "passed"))
         run.begin(1)

@@ -78,6 +78,7 @@
   }
 
   function showPast() {
+    past.closest("section").hidden = state.past.length === 0;
     past.replaceChildren(...state.past.map((run) => {
       const row = make("tr", ""), [how, kind] = howItEnded(run), name = make(run.report ? "a" : "span", run.run, "mono");
       if (run.report) name.href = `reports/${encodeURIComponent(run.run)}/index.html`;
