@@ -57,6 +57,7 @@ def _app() -> Any:
         report,
         repro,
         run,
+        shell,
         storm,
         watch,
     )
@@ -88,7 +89,7 @@ def _app() -> Any:
     app.add_typer(past, name="history")
     single = (
         check.check, doctor.doctor, provision.provision, faults.faults, instruments.instruments, precheck.precheck,
-        report.report, repro.repro, watch.watch, bisect.bisect, storm.storm,
+        report.report, repro.repro, watch.watch, bisect.bisect, storm.storm, shell.shell,
     )  # fmt: skip
     for command in single:
         app.command()(command)

@@ -26,6 +26,7 @@ def storm(
     length: Annotated[int, typer.Option(min=1, help="operations of one sequence, after which all is undone")] = 10,
     minutes: Annotated[float, typer.Option(help="begin no further sequence after this time")] = float("inf"),
     shrink_minutes: Annotated[float, typer.Option(help="for the shortest sequence that still fails")] = 10.0,
+    replays: Annotated[int, typer.Option(min=1, help="of a failing sequence, to see how often it fails")] = 3,
     fault: Annotated[list[str] | None, typer.Option(metavar="MODULE:CLASS", help="defect of the virtual bench")] = None,
     package: Annotated[Path | None, typer.Option(metavar="DIR", help="driver package under test")] = None,
     reports: Annotated[Path, typer.Option(help="where the run is written")] = Path("reports"),
@@ -40,7 +41,7 @@ def storm(
 
     seed = secrets.randbelow(10_000) if seed is None else seed
     print(f"seed {seed}")
-    found = Storm(seed, Limits(steps, length, minutes, shrink_minutes), print)
+    found = Storm(seed, Limits(steps, length, minutes, shrink_minutes, replays), print)
     given = {"testbed": testbed, "package": package, "reports": reports, "run-id": run_id, "seed": seed}
     given["count"] = -(-steps // length)
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]

@@ -20,11 +20,15 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Failure:
-    """What a sequence failed with, in its step ``step``. Two are the same failure when their ``kind`` is."""
+    """What a sequence failed with, in its step ``step``. Two are the same failure when their ``kind`` is.
+
+    What the guard alone saw, at the end, is no line's failure: it is ``late``, and told of the last step.
+    """
 
     step: int
     kind: tuple[str, str]
     message: str
+    late: bool = False
 
 
 class NotFit(BenchError):
@@ -88,12 +92,12 @@ class Attempts:
         if result.verdict != Verdict.FAILED or trouble is None:
             return None
         frames = [(line, text) for error in _causes(self._error) for line, text in _lines_of(error, place)]
-        # what the guard found at the end is no line's fault
         step = next((written.step_of[line] for line, _ in frames if line in written.step_of), None)
+        late = step is None and trouble.phase == "call"
         if step is None:
-            step = max(written.step_of.values()) if trouble.phase == "call" else -1
+            step = max(written.step_of.values()) if late else -1
         where = result.crashes[0].bucket if result.crashes else frames[-1][1] if frames else ""
-        return Failure(step, (trouble.error, where), trouble.message.partition("\n")[0])
+        return Failure(step, (trouble.error, where), trouble.message.partition("\n")[0], late)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -124,6 +124,13 @@ def sensible(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(kept)
 
 
+def opened(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Without the end that :func:`closed` gave it."""
+    while steps and closed(steps[:-1]) == steps:
+        steps = steps[:-1]
+    return steps
+
+
 def closed(steps: Iterable[Step]) -> tuple[Step, ...]:
     """With what brings the adapter up again at its end: a test whose undo meets the defect could not tell."""
     whole, state = tuple(steps), State()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,11 @@ from hil.errors import HilError
 from hil.run.running import Running
 from hil.run.session import SESSION
 from hil.storm.attempt import Attempts, Failure
-from hil.storm.operations import closed
+from hil.storm.operations import closed, opened
 from hil.storm.sequences import Sequences
 from hil.storm.shrink import OutOfTime, Shrinking, Steps
 from hil.storm.written_test import Written, write_test
 
-CONFIRMATIONS = 3
-"""Replays of a failing sequence, to see how often it fails before it is shrunk."""
 _MISSED = 0.05
 """Chance with which a sequence that fails only sometimes may be taken for a good one while it is shrunk."""
 _MOST_REPEATS = 10
@@ -34,12 +32,16 @@ SETTINGS = ("*InterruptModeration", "*ReceiveBuffers", "*TransmitBuffers")
 
 @dataclass(frozen=True)
 class Limits:
-    """``steps`` in all, ``length`` in one sequence; minutes of searching, and of shrinking."""
+    """``steps`` in all, ``length`` in one sequence; minutes of searching, and of shrinking.
+
+    ``replays`` of a failing sequence tell how often it fails, before it is shrunk and afterwards.
+    """
 
     steps: int = 100
     length: int = 10
     minutes: float = math.inf
     shrink_minutes: float = 10.0
+    replays: int = 3
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,10 @@ class Storm:
         """Confirm, shrink within the time for it, and write the file."""
         took = Deadline(60 * self.limits.shrink_minutes)
         before = self._attempts.count
-        failed = self._failures(steps, failure, CONFIRMATIONS, "again")
-        self.found = found = Found(steps, steps, failure, (failed, CONFIRMATIONS))
+        failed, of = self._failures(steps, failure, "again"), self.limits.replays
+        self.found = found = Found(steps, steps, failure, (failed, of))
         if failed:
-            repeats = _repeats(failed / CONFIRMATIONS)
+            repeats = _repeats(failed / of)
 
             def fails(candidate: Steps) -> int:
                 if took.expired:
@@ -153,12 +155,15 @@ class Storm:
 
             shrinking = Shrinking(steps, fails)
             found.steps, found.finished = shrinking.run(), shrinking.finished
-            found.replays = self._failures(found.steps, failure, CONFIRMATIONS, "final"), CONFIRMATIONS
+            if found.steps != steps:
+                found.replays = self._failures(found.steps, failure, "final"), of
         found.attempts, found.seconds = self._attempts.count - before, took.elapsed_s
         found.file = self._keep(found)
 
-    def _failures(self, steps: Steps, failure: Failure, times: int, name: str) -> int:
-        return sum(self._same(closed(steps), failure, f"{name}_{number}") > 0 for number in range(1, times + 1))
+    def _failures(self, steps: Steps, failure: Failure, name: str) -> int:
+        """How many of the replays fail."""
+        numbers = range(1, self.limits.replays + 1)
+        return sum(self._same(closed(steps), failure, f"{name}_{number}") > 0 for number in numbers)
 
     def _same(self, steps: Steps, failure: Failure, name: str) -> int:
         """After how many steps it fails again, and with the same failure; 0 when it does not."""
@@ -166,7 +171,10 @@ class Storm:
         return seen.step + 1 if seen is not None and seen.kind == failure.kind else 0
 
     def _try(self, steps: Steps, name: str) -> Failure | None:
-        return self._attempts.fails(self._written(steps, name, f"Tried by hil storm with seed {self.seed}."), name)
+        written = self._written(steps, name, f"Tried by hil storm with seed {self.seed}.")
+        failure = self._attempts.fails(written, name)
+        # what only brings the adapter up again is not to blame
+        return replace(failure, step=len(opened(steps)) - 1) if failure is not None and failure.late else failure
 
     def _written(self, steps: Steps, name: str, story: str) -> Written:
         return write_test(steps, name, story, self._capabilities)
@@ -189,7 +197,7 @@ def _repeats(rate: float) -> int:
 
 
 def _values(running: Running) -> dict[str, list[str]]:
-    """What to set: of the harmless settings that the package offers, the default and one other value."""
+    """What to set: of the harmless settings that the package offers, two values that are not the default."""
     from hil.package import Package
 
     packages = running.testbed.packages
@@ -199,6 +207,6 @@ def _values(running: Running) -> dict[str, list[str]]:
     chosen = {}
     for keyword in (offered[name] for name in SETTINGS if name in offered):
         others = [value for value in keyword.boundary_values() if value != keyword.default]
-        chosen[keyword.name] = [keyword.default, *others[:1]]
+        chosen[keyword.name] = others[:2]
     return chosen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from hil.storm.operations import BY_NAME, OPERATIONS, SET, State, Step, after, allowed, closed
 
@@ -21,8 +22,7 @@ class Sequences:
 
     def __init__(self, seed: int, capabilities: Collection[str], settings: Mapping[str, Sequence[str]]) -> None:
         self._chance = random.Random(seed)
-        possible = [one.name for one in OPERATIONS if one.needs <= set(capabilities)]
-        self._possible = [name for name in possible if name != SET or settings]
+        self._possible = [one.name for one in OPERATIONS if one.needs <= set(capabilities)]
         self._settings, self._loaded = settings, "partner" in capabilities
         self._seen: Counter[tuple[str, ...]] = Counter()
 
@@ -36,13 +36,12 @@ class Sequences:
         return closed(steps)
 
     def _step(self, before: tuple[str, ...], state: State) -> Step:
-        names = [name for name in self._possible if allowed(Step(name), state)]
+        offered = [(keyword, value) for keyword, values in sorted(self._settings.items()) for value in values]
+        settings = [step for pair in offered if allowed(step := Step(SET, False, *pair), state)]
+        names = [name for name in self._possible if allowed(Step(name), state) and (name != SET or settings)]
         least = min(self._seen[(*before, name)] for name in names)
         name = self._chance.choice([name for name in names if self._seen[(*before, name)] == least])
         self._seen[(*before, name)] += 1
         loaded = self._loaded and state.up and BY_NAME[name].stops and self._chance.random() < _LOADED
-        if name != SET:
-            return Step(name, loaded)
-        choices = [(keyword, value) for keyword, values in sorted(self._settings.items()) for value in values]
-        offered = [Step(SET, loaded, keyword, value) for keyword, value in choices]
-        return self._chance.choice([step for step in offered if allowed(step, state)])
+        step = self._chance.choice(settings) if name == SET else Step(name)
+        return replace(step, under_load=loaded)

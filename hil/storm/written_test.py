@@ -124,12 +124,17 @@ def write_test(
         *((*_RUNS.splitlines(), "") if "runs" in asked else ()),
         *((*_SLEEP.format(state=state).splitlines(), "") if "sleep" in asked else ()),
         *(("", f"@pytest.mark.requires({', '.join(map(_quoted, sorted(needs)))})") if needs else ("",)),
-        *_signature(name, fixtures),
-        f'    """{_title(steps)}: {_end(steps)}.', "",
-        *textwrap.wrap(story, 115, initial_indent="    ", subsequent_indent="    "), '    """',
+        f"def {name}({', '.join(fixtures)}):",
+        f'    """{_title(steps)}: {_end(steps)}.', "", *_paragraph(story), '    """',
     ]  # fmt: skip
     step_of = {len(head) + number: step for number, (_, step) in enumerate(body, 1)}
     return Written("\n".join([*head, *(f"    {line}" for line, _ in body)]) + "\n", step_of)
+
+
+def _paragraph(story: str) -> list[str]:
+    """For a docstring: paths of Windows are full of backslashes."""
+    text = story.replace("\\", "\\\\").replace('"', "'")
+    return textwrap.wrap(text, 115, initial_indent="    ", subsequent_indent="    ")
 
 
 def _body(steps: tuple[Step, ...], check_each: bool) -> Iterator[tuple[str, int]]:
@@ -174,10 +179,6 @@ def _end(steps: tuple[Step, ...]) -> str:
     for step in steps:
         state = after(step, state)
     return _ENDS[state.working, state.connected if state.working else state.plugged]
-
-
-def _signature(name: str, fixtures: list[str]) -> list[str]:
-    return [f"def {name}({', '.join(fixtures)}):"]
 
 
 def _quoted(name: str) -> str:
