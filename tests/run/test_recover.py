@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hil.bench import Bench
 from hil.errors import BenchError
 from hil.journal import Journal
@@ -98,37 +96,25 @@ def mended(folder: Path) -> tuple[bool, int]:
         return recover(bench) is not None, bench.adapter.problem()
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All at once: what takes long is waiting."""
-    folder = tmp_path_factory.mktemp("climbs")
-    names = [*CASES, "NeverBootsAgain"]
-    with ThreadPoolExecutor() as pool:
-        adapter = pool.submit(mended, folder)
-        climbs = pool.map(lambda name: climbed(folder, name), names)
-        return {**dict(zip(names, climbs, strict=True)), "adapter": adapter.result()}
-
-
-@pytest.mark.parametrize("fault", CASES)
-def test_each_rung(fault: str, found: dict[str, Any]) -> None:
+def test_the_ladder(tmp_path: Path) -> None:
     """The ladder is climbed from mild to harsh, and no further than needed: the last rung tried is the one that helps.
 
-    A night must not end at the first hang, and mains must not be cut where a new connection would do.
+    A night must not end at the first hang, and mains must not be cut where a new connection would do. A machine that
+    nothing brings back is told with all that was tried, each with its budget, and is quarantined. All benches at once:
+    what takes long is waiting.
     """
-    climb = found[fault]
-    assert list(climb.rungs) == CASES[fault]
-    assert [*climb.rungs.values()] == [False] * (len(CASES[fault]) - 1) + [True]
-    assert (climb.answers, climb.error) == (True, "")
-
-
-def test_nothing_helps(found: dict[str, Any]) -> None:
-    """A machine that nothing brings back is told with all that was tried, each with its budget, and is quarantined."""
-    climb = found["NeverBootsAgain"]
+    with ThreadPoolExecutor() as pool:
+        hopeless = pool.submit(climbed, tmp_path, "NeverBootsAgain")
+        climbs = dict(zip(CASES, pool.map(lambda fault: climbed(tmp_path, fault), CASES), strict=True))
+    for fault, rungs in CASES.items():
+        tried = dict.fromkeys(rungs[:-1], False) | {rungs[-1]: True}
+        assert climbs[fault] == Climb(tried, error="", answers=True), fault
+    climb = hopeless.result()
     assert not any(climb.rungs.values())
     assert not climb.answers
     assert f"tried: reconnect (up to 3 s), {LADDER[2]} (up to 9 s); do:" in climb.error
 
 
-def test_an_adapter_that_is_dead_until_a_restart(found: dict[str, Any]) -> None:
+def test_an_adapter_that_is_dead_until_a_restart(tmp_path: Path) -> None:
     """A NIC that fails to start after a removal (code 10) is brought back by restarting Windows, for the next test."""
-    assert found["adapter"] == (True, 0)
+    assert mended(tmp_path) == (True, 0)
