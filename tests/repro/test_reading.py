@@ -131,7 +131,7 @@ def test_no_zip_at_all(tmp_path: Path) -> None:
 
 
 @given(place=st.integers(0, 10_000), length=st.integers(0, 40), noise=st.binary(min_size=1, max_size=8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_damage(
     tmp_path_factory: pytest.TempPathFactory, good: Path, place: int, length: int, noise: bytes
 ) -> None:
