@@ -244,7 +244,7 @@ def test_install_makes_the_restart(machine, current, restarting, adapter, store)
 
 
 def test_windows_restarts_by_itself(machine, current, restarting, adapter, store):
-    """1641: with reboot=True it comes back once Windows has restarted, proven by its boot, and the package is in use."""
+    """1641: with reboot=True it comes back once Windows has restarted, proven by its boot, and the package is used."""
     store.install(current)
     boot = machine.boot()
     assert store.add(restarting, reboot=True).exit_code == REBOOT_BEGUN
