@@ -154,7 +154,7 @@ class Progress:
             terminalreporter.write_line(f"report: {self.report}")
 
     def ended(self, result: TestResult, masked: Callable[[str], str]) -> None:
-        """Write the line of a test; what went wrong passes through ``masked``."""
+        """Write the line of a test, through ``masked``."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         self.live.ended(result)
         if reporter is None:
@@ -165,7 +165,7 @@ class Progress:
             reporter.ensure_newline()
             reporter.write(f"{self.live.done:>{width}}/{self._total} ")
             reporter.write(f"{word:<5}", **markup)
-            reporter.write(f" {result.duration_s:7.1f} s  {result.test}\n")
+            reporter.write(f" {result.duration_s:7.1f} s  {masked(result.test)}\n")
             for trouble in result.troubles:
                 said = f"{trouble.wanted}; seen: {trouble.seen}" if trouble.seen else trouble.message
                 first_line = masked(said).partition("\n")[0]

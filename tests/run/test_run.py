@@ -82,6 +82,34 @@ def test_x(journal):
     assert "***" in text
 
 
+def test_secrets_of_the_testbed_are_in_no_file(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test prints, raises or is named after: a password that the testbed names is in no page, no log."""
+    monkeypatch.setenv("PDU_PASSWORD", "s3cr<t>")
+    with (place.folder / "desk.yaml").open("a") as testbed:
+        testbed.write("""\
+instruments:
+  outlet: {role: outlet, family: netio, resource: "http://127.0.0.1:1", user: hil, secret: {env: PDU_PASSWORD}}
+""")
+    outcome = place.run(
+        """
+import os
+secret = os.environ["PDU_PASSWORD"]
+@pytest.mark.parametrize("word", [secret])
+def test_named(word): pass
+def test_bench(journal):
+    journal.event("instrument", f"login {secret}")
+    print(secret)
+    raise BenchError(f"no logon with {secret}", seen=secret, where=secret, next_step=secret)
+def test_assertion(): assert secret == "other", secret
+def test_skipped(): pytest.skip(secret)
+"""
+    )
+    assert outcome.verdicts["test_bench"] == "error"
+    leaks = [path.name for path in outcome.folder.rglob("*") if path.is_file() and b"s3cr" in path.read_bytes()]
+    assert leaks == []
+    assert "s3cr" not in outcome.text
+
+
 @pytest.mark.parametrize("fill", ['journal.event("step", "x" * 30_000)', 'raise LinkLost("x" * 30_000)'])
 def test_disk_full(run: Run, fill: str, tmp_path: Path) -> None:
     """A full disk ends the run in order with one clear message: the bench is put back, and what is written stays."""
