@@ -35,9 +35,13 @@ def _path(store: str, der: bytes) -> str:
 
 def trusted_in(machine: Machine, der: bytes) -> tuple[str, ...]:
     """Which of the two stores have the certificate."""
-    asked = [Command("Test-Path", Path=_path(store, der)) for store in STORES]
-    answers = machine.shell.batch(asked)
-    return tuple(store for store, answer in zip(STORES, answers, strict=True) if answer and answer[0] is True)
+    return _having(machine, der, STORES)
+
+
+def _having(machine: Machine, der: bytes, stores: Iterable[str]) -> tuple[str, ...]:
+    asked = {store: Command("Test-Path", Path=_path(store, der)) for store in stores}
+    answers = machine.shell.batch(list(asked.values())) if asked else []
+    return tuple(store for store, answer in zip(asked, answers, strict=True) if answer and answer[0] is True)
 
 
 def import_certificate(machine: Machine, der: bytes) -> tuple[str, ...]:
@@ -70,15 +74,14 @@ def put(machine: Machine, der: bytes, *stores: str) -> None:
 
 
 def take(machine: Machine, der: bytes, *stores: str) -> None:
-    """Take the certificate out of stores that have it."""
-    for store in stores:
+    """Take the certificate out of those of these stores that have it."""
+    for store in _having(machine, der, stores):
         machine.shell.run(Command("Remove-Item", Path=_path(store, der)))
 
 
 def remove_certificate(machine: Machine, der: bytes, stores: Iterable[str] = STORES) -> None:
     """Take the certificate out of these stores; nothing happens where it is not."""
-    present = trusted_in(machine, der)
-    take(machine, der, *(store for store in stores if store in present))
+    take(machine, der, *stores)
 
 
 def test_signing(machine: Machine) -> bool:
