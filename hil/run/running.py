@@ -19,11 +19,10 @@ from hil.journal import Journal
 from hil.results.heartbeat import beating
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
 from hil.results.store import ResultWriter, RunFolder
-from hil.run.bundling import Bundler
 from hil.run.crashes import CrashBook
-from hil.run.evidence import Evidence
 from hil.run.guard import Guard, Seen
 from hil.run.interrupts import Interrupts
+from hil.run.keeping import Keeper
 from hil.run.past import Past
 from hil.run.provisioning import settings_in_words
 from hil.run.recorder import Current, Recorder
@@ -88,9 +87,7 @@ class Running:
         self.under_verifier: UnderVerifier | None = None
         self._watchdog: Watchdog | None = None
         self._sampler: Sampler | None = None
-        self._bundler = Bundler(config, self.folder, self.journal, self.info)
-        self._evidence: Evidence | None = None
-        self._began_fit = False
+        self._keeper = Keeper(config, self.folder, self.journal, self.info)
 
     def plan(self, collected: int, deselected: int) -> None:
         """Note how many tests are to run, and how many the arguments left out."""
@@ -174,9 +171,8 @@ class Running:
         self._provisioned = True
         self.writer.run(self.info)
         self._start_sampling(self.bench)
-        self._evidence = Evidence(self.bench, self.folder)
-        self._open.callback(self._evidence.close)
-        self._evidence.watch()
+        self._open.callback(self._keeper.close)
+        self._keeper.watch(self.bench)
         return self.bench
 
     def _set_adapter(self, bench: Bench) -> None:
@@ -226,32 +222,14 @@ class Running:
 
     def begin(self, item: pytest.Item) -> None:
         self.undo = Undo(self.journal)
-        self._bundler.begins()
-        self._began_fit = self.latched is None
+        self._keeper.begins(fit=self.latched is None)
         self.recorder.begin(item)
 
     def end(self) -> TestResult:
         """Write down the test, and what is kept of one that did not pass. OSError passes through."""
-        current = self.recorder.current
-        assert current is not None
         with self._interrupts.shielded():
-            if current.verdict in (Verdict.FAILED, Verdict.ERROR) and self._began_fit and needs_bench(current.item):
-                self._keep_evidence(current)
+            self._keeper.ends(self.recorder, self.testbed, fit=self.latched is None)
             return self.recorder.end()
-
-    def _keep_evidence(self, current: Current) -> None:
-        """A bench that this test drove out of the run is asked for nothing more."""
-        settings, item = None, current.item
-        if self._evidence is not None:
-            fit = self.latched is None
-            kept = self._evidence.keep_files(item.nodeid, current.started_s, machine_answers=fit)
-            current.artifacts += [str(path.relative_to(self.folder.path)) for path in kept]
-            settings = self._evidence.settings() if fit else None
-        result, before = self.recorder.result(), self.recorder.results
-        try:
-            current.artifacts.append(self._bundler.write(item, result, before, self.testbed, settings))
-        except OSError as error:
-            self.journal.event("observation", f"the bundle cannot be written: {error}")
 
     def undo_now(self) -> BenchError | None:
         """Undo what the test changed; comes back with what went wrong. Signals wait until it is done."""

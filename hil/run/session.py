@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import traceback
 from collections.abc import Generator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hil.errors import ExitCode, HilError, UsageError
-from hil.history.place import is_off, place
 from hil.run import requirements
 from hil.run.interrupts import Interrupts
 from hil.run.marks import check_names
+from hil.run.options import understood
 from hil.run.progress import Progress
 from hil.run.repetition import repeated, rounds
 from hil.run.telling import in_short, sentences
 from hil.run.timeout import TestTimer
 from hil.run.verdict import Verdict, judge, worst
-from hil.testbed.load import load
 
 if TYPE_CHECKING:
     from hil.results.model import TestResult
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from hil.testbed.model import Testbed
 
 INTERRUPTED = "interrupted"
-_SEEDS = 1 << 32
 _GOOD = ("passed", "skipped")
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
@@ -41,14 +36,7 @@ def activate(config: pytest.Config) -> None:
     from hil.run import compare, fixtures
 
     try:
-        _one_process(config)
-        _suites_by_default(config)
-        _must_be_a_profile(config)
-        _must_be_a_history(config)
-        _must_be_settings(config)
-        rounds(config)
-        seed = _seed(config)
-        testbed = _testbed(config, seed)
+        testbed, seed = understood(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     progress = Progress(config, testbed.name)
@@ -58,70 +46,6 @@ def activate(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin)
     # a warning of some library is no verdict on a driver
     config.known_args_namespace.pythonwarnings = ["default", *(config.known_args_namespace.pythonwarnings or [])]
-
-
-def _one_process(config: pytest.Config) -> None:
-    """A bench belongs to one process: xdist may not spread the tests of one bench."""
-    workers = config.getoption("numprocesses", None)
-    if workers and workers != 1:
-        step = "leave out -n, or start one run for each bench"
-        raise UsageError("one process per bench", seen=f"-n {workers} and 1 bench", next_step=step)
-    if workers:
-        config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
-
-
-def _must_be_a_profile(config: pytest.Config) -> None:
-    """A slip in --verifier is told before the bench is touched."""
-    if config.getoption("--verifier"):
-        from hil.windows.verifier import profile
-
-        profile(config.getoption("--verifier"))
-
-
-def _must_be_settings(config: pytest.Config) -> None:
-    if config.getoption("--adapter-settings"):
-        from hil.run import adapter_settings
-
-        adapter_settings.read(config.getoption("--adapter-settings"))
-
-
-def _must_be_a_history(config: pytest.Config) -> None:
-    """A slip in --history is told before the bench is touched; one that does not answer costs nothing."""
-    given = config.getoption("--history")
-    if not is_off(given, os.environ):
-        place(given, os.environ, config.getoption("--reports"))
-
-
-def _suites_by_default(config: pytest.Config) -> None:
-    """A run on a bench without a path means suites/, where there are any, not the tests of hil itself."""
-    suites = config.invocation_params.dir / "suites"
-    if config.args_source is not pytest.Config.ArgsSource.ARGS and suites.is_dir():
-        config.args[:] = [str(suites)]
-
-
-def _seed(config: pytest.Config) -> int:
-    """Of everything that this run chooses by chance."""
-    given: int | None = config.getoption("--seed")
-    return secrets.randbelow(_SEEDS) if given is None else given
-
-
-def _testbed(config: pytest.Config, seed: int) -> Testbed:
-    """The testbed as the command line has it: with seed and faults, and its files checked."""
-    path: Path = config.getoption("--testbed")
-    testbed = load(path, must_exist=not config.option.collectonly)
-    if testbed.virtual is not None:
-        testbed = testbed.model_copy(update={"virtual": testbed.virtual.model_copy(update={"seed": seed})})
-    faults: list[str] = config.getoption("--fault")
-    if not faults:
-        return testbed
-    if testbed.virtual is None:
-        raise UsageError("--fault with a virtual bench", seen=f"{testbed.name} is a real one", where=str(path))
-    from hil.virtual.faults import load as load_fault
-
-    for fault in faults:
-        load_fault(fault)
-    virtual = testbed.virtual.model_copy(update={"faults": (*testbed.virtual.faults, *faults)})
-    return testbed.model_copy(update={"virtual": virtual})
 
 
 class Session:
