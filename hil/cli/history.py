@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hil.cli.history_pages import HISTORY, NEWEST, REPORTS
+from hil.cli.history_options import BENCH, HISTORY, JSON, NEWEST, REPORTS, print_json
 from hil.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from hil.history.trends import Trend
 
-JSON = Annotated[bool, typer.Option("--json", help="one JSON value, for programs")]
-BENCH = Annotated[str, typer.Option(help="name, or name@controller")]
 _FOLDER = Path("reports")
 
 
@@ -42,7 +39,7 @@ def overview(
         benches = queries.all_benches(connection)
         runs = queries.all_runs(connection, Scope(bench=bench, newest=newest, faults=True))
     if as_json:
-        _print_json({"benches": [asdict(one) for one in benches], "runs": [asdict(one) for one in runs]})
+        print_json({"benches": [asdict(one) for one in benches], "runs": [asdict(one) for one in runs]})
         return
     seen = [(one.bench, one.runs, one.results, f"{one.last:%Y-%m-%d %H:%M}") for one in benches]
     _table(("bench", "runs", "results", "last run, UTC"), *seen)
@@ -99,7 +96,7 @@ def trend(
         )
     trends = [trend_of(one, newest) for one in series]
     if as_json:
-        _print_json([asdict(one) for one in trends])
+        print_json([asdict(one) for one in trends])
         return
     for one in trends:
         print(f"{one.series.test} on {one.series.bench}")
@@ -113,7 +110,7 @@ def measurements(history: HISTORY = None, reports: REPORTS = _FOLDER, as_json: J
     with _reading(history, reports) as connection:
         found = queries.all_quantities(connection)
     if as_json:
-        _print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found])
     else:
         _table(("measurement", "unit", "tests", "figures"), *((q.name, q.unit, q.tests, q.points) for q in found))
 
@@ -133,7 +130,7 @@ def tests(
     with _reading(history, reports) as connection:
         found = flaky(queries.mixed_outcomes(connection, Scope(bench=bench, newest=newest)))
     if as_json:
-        _print_json([asdict(one) for one in found])
+        print_json([asdict(one) for one in found])
         return
     for one in found:
         driver = one.driver_version or one.driver_sha256[:8]
@@ -191,14 +188,6 @@ def _told(one: Trend) -> Iterator[str]:
             f"{move.kind} since {move.point.run} (driver {move.point.driver_version or move.point.driver_sha256[:8]}): "
             f"{number(move.before.mean)} to {number(move.after.mean)} {unit}, {100 * move.share:+.1f} %"
         )
-
-
-def _print_json(found: object) -> None:
-    print(json.dumps(found, indent=1, ensure_ascii=False, default=_plain))
-
-
-def _plain(value: Any) -> str:
-    return str(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
 def _table(*rows: Sequence[object]) -> None:

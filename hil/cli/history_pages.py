@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_FROM = "a file or URL; or else HIL_HISTORY, or a file in --reports"
-HISTORY = Annotated[str | None, typer.Option("--history", help=_FROM)]
-REPORTS = Annotated[Path, typer.Option("--reports", help="folder with the runs")]
-NEWEST = Annotated[int, typer.Option(min=1, help="so many runs, the newest")]
+from hil.cli.history_options import HISTORY, JSON, NEWEST, REPORTS, print_json
+
 _LINES = 30
 
 
@@ -33,6 +32,7 @@ def compare(
     html: Annotated[Path | None, typer.Option(help="write a page into this folder")] = None,
     history: HISTORY = None,
     reports: REPORTS = Path("reports"),
+    as_json: JSON = False,
 ) -> None:
     """Say what differs between two runs, drivers or benches, and whether chance could have done it."""
     from hil.history.pages import Pages
@@ -43,13 +43,18 @@ def compare(
     with open_history(history, reports) as opened:
         with opened.reading() as connection:
             comparison = compare_named(connection, first, second)
-        print("\n".join(told(comparison, _LINES)))
+        if as_json:
+            print_json(asdict(comparison))
+        else:
+            print("\n".join(told(comparison, _LINES)))
         if html is not None:
             made = Pages(opened, html.resolve(), reports.resolve())
             print(made.folder / made.write_comparison(f"{first} {second}", comparison).page)
 
 
-def lost(history: HISTORY = None, reports: REPORTS = Path("reports"), newest: NEWEST = 300) -> None:
+def lost(
+    history: HISTORY = None, reports: REPORTS = Path("reports"), newest: NEWEST = 300, as_json: JSON = False
+) -> None:
     """Say what benches cost: hours in errors by cause, tests that never began, times without any answer."""
     from hil.clock import utc_now
     from hil.history import queries
@@ -61,4 +66,7 @@ def lost(history: HISTORY = None, reports: REPORTS = Path("reports"), newest: NE
     scope = Scope(newest=newest)
     with open_history(history, reports) as opened, opened.reading() as connection:
         found = time_lost(queries.all_runs(connection, scope), queries.lost_time(connection, scope))
-    print("\n".join(losses(found, utc_now())) or "no runs")
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        print("\n".join(losses(found, utc_now())) or "no runs")

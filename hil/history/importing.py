@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import isnan
@@ -20,10 +19,10 @@ from hil.history.store import History
 from hil.results.causes import cause_key, crash_of, headline
 from hil.results.heartbeat import SILENT_S, silent_s
 from hil.results.model import FAULTS_FACT, Measurement, RunInfo, TestResult
+from hil.results.node_ids import base_id
 from hil.results.recorded import Recorded
 from hil.results.store import Results
 
-_REPETITION = re.compile(r"#\d+$")
 _FACTS = {
     "driver_sha256": "driver SHA-256", "driver_version": "driver version", "windows": "Windows", "firmware": "firmware",
     "verifier": "Driver Verifier", "faults": FAULTS_FACT,
@@ -48,7 +47,7 @@ def import_run(history: History, folder: Path) -> int:
 
 def _put_results(connection: Connection, run_id: int, found: list[TestResult]) -> None:
     """Those that are not there yet; a figure that is no number is none."""
-    names = [(_text(_REPETITION.sub("", test.test)),) for test in found]
+    names = [(_text(base_id(test.test)),) for test in found]
     figures = [
         (result, number, (_text(one.name), _text(one.unit)), one)
         for result, test in enumerate(found)

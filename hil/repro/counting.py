@@ -12,8 +12,8 @@ from hil.history.confidence import interval
 from hil.results.bundle import Manifest
 from hil.results.causes import failure_key, headline
 from hil.results.model import RunInfo, TestResult
+from hil.results.node_ids import base_id
 from hil.results.words import many
-from hil.run.repetition import base_id
 
 REPRODUCES = "reproduces"
 _PACKAGE_FACT = "package SHA-256"

@@ -26,8 +26,8 @@ from hil.results.bundle import (
 )
 from hil.results.causes import failure_key, headline
 from hil.results.model import RunInfo, TestResult
+from hil.results.node_ids import base_id, number_of
 from hil.results.store import RunFolder
-from hil.run.repetition import base_id, number_of
 from hil.testbed.model import Testbed
 
 MOST_OF_A_RUN_BYTES = 1 << 30

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from hil.errors import UsageError
-from hil.run.repetition import base_id, number_of
+from hil.results.node_ids import base_id, number_of
 from hil.run.session import SESSION
 
 if TYPE_CHECKING:

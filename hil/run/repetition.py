@@ -6,14 +6,12 @@ Rounds go through all chosen tests in their order, so that a test meets what the
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
 MOST_ROUNDS = 200
 """Of ``--until-fail`` without a count: what fails once in 20 times is missed once in thirty thousand."""
-_NUMBER = re.compile(r"#(\d+)$")
 
 
 def rounds(config: pytest.Config) -> int:
@@ -32,17 +30,6 @@ def repeated(items: list[pytest.Item], count: int) -> list[pytest.Item]:
     if other is not None:
         raise pytest.UsageError(f"only test functions can be repeated, which {other.nodeid} is not")
     return [_again(item, number) for number in range(1, count + 1) for item in items]
-
-
-def base_id(node_id: str) -> str:
-    """The test that a node id is a repetition of; itself when it is none."""
-    return _NUMBER.sub("", node_id)
-
-
-def number_of(node_id: str) -> int:
-    """Which repetition it is, from 1 on."""
-    found = _NUMBER.search(node_id)
-    return int(found[1]) if found else 1
 
 
 class _Repetition(pytest.Function):

@@ -18,6 +18,7 @@ from hil.errors import BenchError, HilError
 from hil.journal import Journal
 from hil.results.heartbeat import beating
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
+from hil.results.node_ids import base_id
 from hil.results.store import ResultWriter, RunFolder
 from hil.run.crashes import CrashBook
 from hil.run.guard import Guard, Seen
@@ -27,7 +28,6 @@ from hil.run.past import Past
 from hil.run.provisioning import settings_in_words
 from hil.run.recorder import Current, Recorder
 from hil.run.recover import recover_or_quarantine
-from hil.run.repetition import base_id
 from hil.run.requirements import SKIP, needs_bench
 from hil.run.under_verifier import UnderVerifier
 from hil.run.undo import Undo
