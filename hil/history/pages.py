@@ -31,6 +31,7 @@ from hil.history.telling import share
 from hil.history.time_lost import time_lost
 from hil.history.trends import Trend, by_weight, trend_of
 from hil.results.html import asset, environment
+from hil.results.words import seconds
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -217,6 +218,6 @@ def _templates() -> Environment:
     templates = environment("hil.history")
     templates.filters |= {
         "share": share, "percent": lambda part: f"{100 * part:.0f} %", "moment": lambda at: f"{at:%Y-%m-%d %H:%M}",
-        "hours": lambda seconds: f"{seconds / 3600:.1f} h", "chance": _chance,
+        "hours": lambda spent_s: f"{spent_s / 3600:.1f} h" if spent_s >= 3600 else seconds(spent_s), "chance": _chance,
     }  # fmt: skip
     return templates
