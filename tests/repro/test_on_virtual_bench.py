@@ -20,10 +20,13 @@ from hil.virtual.faults.chance import RarelyCrashesWhenRemoved
 
 FAULT = f"{RarelyCrashesWhenRemoved.__module__}:{RarelyCrashesWhenRemoved.__name__}"
 SUITE = """
-import pytest
+import pathlib, pytest
 
 @pytest.mark.requires("slot", "wire")
-def test_removal(adapter, slot, partner, undo):
+def test_removal(bench, adapter, slot, partner, undo):
+    password = bench.testbed.instruments["outlet"].secret.file.read_text().strip()
+    pathlib.Path("password").write_text(password)
+    print("told by mistake:", password)
     assert adapter.settings()["*ReceiveBuffers"] == "512"
     slot.pull()
     undo(slot.plug)
@@ -67,7 +70,7 @@ def test_from_a_failure_to_its_rate(tmp_path: Path) -> None:
     """
     seed = next(seed for seed in itertools.count() if strikes(seed) == [False, True, *[False] * 4])
     (tmp_path / "test_suite.py").write_text(SUITE)
-    (tmp_path / "box.yaml").write_text("name: box\nvirtual: {}\nstate_dir: state\n")
+    (tmp_path / "box.yaml").write_text("name: box\nvirtual: {outlet_family: netio}\nstate_dir: state\n")
     (tmp_path / "settings.json").write_text('{"*ReceiveBuffers": "512"}')
     code, text = hil(
         tmp_path, "run", "--testbed=box.yaml", "--run-id=first", f"--seed={seed}", f"--fault={FAULT}", "--until-fail",
@@ -76,7 +79,7 @@ def test_from_a_failure_to_its_rate(tmp_path: Path) -> None:
     assert code == 1, text
     assert "2/200 FAIL" in text and "3/200" not in text
     [path] = (tmp_path / "reports/first/bundles").iterdir()
-    holds_all(path, seed)
+    holds_all(path, seed, (tmp_path / "password").read_bytes())
     assert f"[bundle](<bundles/{path.name}>)" in (tmp_path / "reports/first/summary.md").read_text()
     [page] = (tmp_path / "reports/first/tests").glob("*-2-*.html")
     assert f'href="../bundles/{path.name}"' in page.read_text()
@@ -88,8 +91,8 @@ def test_from_a_failure_to_its_rate(tmp_path: Path) -> None:
     assert "2/3 FAIL" in text  # the same seed strikes at the same removal
 
 
-def holds_all(path: Path, seed: int) -> None:
-    """Everything to see the failure by, and to repeat it."""
+def holds_all(path: Path, seed: int, password: bytes) -> None:
+    """Everything to see the failure by, and to repeat it, but no password."""
     from scapy.utils import RawPcapNgReader
 
     manifest = Bundle(path).manifest
@@ -104,6 +107,9 @@ def holds_all(path: Path, seed: int) -> None:
         events = ElementTree.fromstring(archive.read("events.xml"))
         journal = [json.loads(line) for line in archive.read("journal.jsonl").splitlines()]
         archive.extract("capture.pcapng", path.parent.parent)
+        entries = [archive.read(name) for name in archive.namelist()]
+    assert len(password) > 8 and not any(password in entry for entry in entries)
+    assert any(b"told by mistake: ***" in entry for entry in entries)
     providers = {found.get("Name") for found in events.findall(".//{*}Provider")}
     assert "Microsoft-Windows-WER-SystemErrorReporting" in providers
     assert {record["test"] for record in journal} == {"test_suite.py::test_removal#2"}
