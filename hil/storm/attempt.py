@@ -43,6 +43,7 @@ class Attempts:
         self._folder = running.folder.path / "storm"
         self._folder.mkdir()
         self._error: BaseException | None = None
+        self._settings = running.provision().adapter.features.snapshot()
         self.count = 0
 
     @pytest.hookimpl(tryfirst=True)
@@ -84,7 +85,11 @@ class Attempts:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
         if self._session.shouldstop:
             raise self._session.Interrupted(self._session.shouldstop)
-        return self._running.recorder.results[-1]
+        result = self._running.recorder.results[-1]
+        if result.verdict != Verdict.PASSED and self._running.latched is None:
+            # a machine that crashed could not be given its settings back
+            self._running.provision().adapter.features.restore(self._settings)
+        return result
 
     def _failure(self, result: TestResult, place: Path, written: Written) -> Failure | None:
         """None for an error of the bench."""

@@ -81,7 +81,7 @@ def sleep(machine, meter, button, undo, limits):
     return through
 '''
 _RATE_SHARE = '''
-RATE_SHARE = 0.7
+RATE_SHARE = 0.6
 """Of what the link carries: enough to see that half of it is gone, little enough for a busy bench."""
 '''
 _ENDS = {
