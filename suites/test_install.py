@@ -43,7 +43,7 @@ class Life:
     def __init__(self, adapter, store, packages):
         self.adapter, self.store, self.packages = adapter, store, packages
         self.published = {}
-        self.surroundings = surroundings(adapter, store, packages.values())
+        self.surroundings = surroundings(adapter, store.list(), packages.values())
 
     def best(self):
         """Which of the packages in the store fits the device best: by its most specific id, then date and version.
@@ -74,7 +74,7 @@ class Life:
 
     def must_stand(self):
         """Bound, named by the service and in memory is the best package, and nothing else on this PC changed."""
-        best = self.best()
+        best, listing = self.best(), self.store.list()
         if best is None:
             # Windows may have a driver of its own for this NIC
             assert self.adapter.problem() == NO_DRIVER or not self.adapter.driver().inf.lower().startswith("oem")
@@ -82,12 +82,12 @@ class Life:
                 assert self.adapter.machine.loaded_image(package.service).sha256 != package.driver_sha256
         else:
             self.adapter.wait_up()
-            wrong = differences(self.adapter, self.store, self.packages[best])
+            wrong = differences(self.adapter, self.store, self.packages[best], listing)
             noted = setup_log.errors(self.store.log())[:1] if wrong else []
             assert not wrong, "\n".join([f"{best} must be bound, but:", *wrong, *noted])
-        stored = {entry.published for one in self.packages.values() for entry in self.store.of(one)}
+        stored = {entry.published for entry in listing if any(map(entry.is_of, self.packages.values()))}
         assert stored == set(self.published.values())
-        assert surroundings(self.adapter, self.store, self.packages.values()) == self.surroundings
+        assert surroundings(self.adapter, listing, self.packages.values()) == self.surroundings
 
 
 @pytest.fixture

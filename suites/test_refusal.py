@@ -41,7 +41,8 @@ def must_be_refused(driver, adapter, store, package, traffic, undo):
 
     def check(bad, codes):
         undo(store.restore, package)
-        stored, others = store.list(), surroundings(adapter, store, [package])
+        stored = store.list()
+        others = surroundings(adapter, stored, [package])
         with traffic.tcp(streams=1) as load, pytest.raises(PackageRefused) as refusal:
             store.add(bad)
         code = refusal.value.exit_code_seen
@@ -49,8 +50,8 @@ def must_be_refused(driver, adapter, store, package, traffic, undo):
         assert f"FAILURE(0x{code:08x})" in refusal.value.setup_log, "setupapi.dev.log tells another code"
         assert not load.result.broken, f"the driver at work was disturbed: {load.result.broken}"
         assert store.list() == stored
-        assert not differences(adapter, store, package)
-        assert surroundings(adapter, store, [package]) == others
+        assert not differences(adapter, store, package, stored)
+        assert surroundings(adapter, stored, [package]) == others
 
     return check
 
@@ -97,7 +98,7 @@ def test_test_signature_needs_test_signing(driver, machine, adapter, store, pack
 
     A test build that reaches a customer must not run there, and must be told from a defect.
     """
-    others = surroundings(adapter, store, [package])
+    others = surroundings(adapter, store.list(), [package])
     undo(machine.reboot)
     undo(trust.set_test_signing, machine, True)
     trust.set_test_signing(machine, False)
@@ -108,4 +109,4 @@ def test_test_signature_needs_test_signing(driver, machine, adapter, store, pack
     assert not machine.loaded_image(package.service).running
     refused = log.since(mark, CODE_INTEGRITY, [NO_VALID_SIGNATURE])
     assert any(package.driver.lower() in str(event.fields).lower() for event in refused), refused
-    assert surroundings(adapter, store, [package]) == others
+    assert surroundings(adapter, store.list(), [package]) == others

@@ -82,6 +82,10 @@ class StoredDriver:
     signature: str
     """Signed, Unsigned or Unknown, as DISM says."""
 
+    def is_of(self, package: Package) -> bool:
+        """Whether it is of the same driver (INF name and provider), in whichever version."""
+        return (self.original_inf, self.provider) == (package.inf_name.lower(), package.provider)
+
     @property
     def age_key(self) -> tuple[datetime.date, tuple[int, ...]]:
         return self.date, tuple(int(part) for part in self.version.split(".") if part.isdigit())
@@ -123,12 +127,7 @@ class DriverStore:
 
     def of(self, package: Package) -> tuple[StoredDriver, ...]:
         """Packages of the same driver (INF name and provider) in any version, oldest first."""
-        same = (
-            driver
-            for driver in self.list()
-            if (driver.original_inf, driver.provider) == (package.inf_name.lower(), package.provider)
-        )
-        return tuple(sorted(same, key=lambda driver: driver.age_key))
+        return tuple(sorted(filter(lambda driver: driver.is_of(package), self.list()), key=lambda one: one.age_key))
 
     def versions(self, package: Package) -> tuple[str, ...]:
         """Which versions of this driver are in the store, oldest first."""

@@ -6,7 +6,7 @@ memory. Each went wrong in the field while the others looked right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hil.remote import Command
@@ -15,20 +15,27 @@ from hil.windows.device import problem_name
 if TYPE_CHECKING:
     from hil.package import Package
     from hil.windows.adapter import Adapter
-    from hil.windows.driver_store import DriverStore
+    from hil.windows.driver_store import DriverStore, StoredDriver
     from hil.windows.machine import Machine
 
 
-def differences(adapter: Adapter, store: DriverStore, package: Package) -> list[str]:
-    """In sentences, what of the adapter's driver is not the package's. Raises DutError when no driver is bound."""
-    return list(_differences(adapter, store, package))
+def differences(
+    adapter: Adapter, store: DriverStore, package: Package, listing: Sequence[StoredDriver] | None = None
+) -> list[str]:
+    """In sentences, what of the adapter's driver is not the package's; ``listing`` is the store's, if it is at hand.
+
+    Raises DutError when no driver is bound.
+    """
+    return list(_differences(adapter, store, package, store.list() if listing is None else listing))
 
 
-def _differences(adapter: Adapter, store: DriverStore, package: Package) -> Iterator[str]:
+def _differences(
+    adapter: Adapter, store: DriverStore, package: Package, listing: Sequence[StoredDriver]
+) -> Iterator[str]:
     driver, problem = adapter.driver(), adapter.problem()
     if problem:
         yield f"the device has problem {problem_name(problem)}"
-    published = [entry.published for entry in store.of(package) if store.holds(entry, package)]
+    published = [entry.published for entry in listing if entry.is_of(package) and store.holds(entry, package)]
     if driver.inf not in published:
         yield f"bound to {driver.inf}, and the store has the package as {', '.join(published) or 'nothing'}"
     for what, seen, wanted in (
@@ -57,8 +64,8 @@ def service_binary(machine: Machine, service: str) -> tuple[str, str]:
     return path, str(hashes[0]["Hash"]).upper() if hashes else ""
 
 
-def surroundings(adapter: Adapter, store: DriverStore, drivers: Iterable[Package]) -> dict[str, str]:
-    """Other network devices with what each is bound to, and packages in the store of other drivers than these.
+def surroundings(adapter: Adapter, listing: Sequence[StoredDriver], drivers: Iterable[Package]) -> dict[str, str]:
+    """Other network devices with what each is bound to, and packages in the store's listing of other drivers.
 
     What an install must leave as it is: compare before and after.
     """
@@ -69,9 +76,9 @@ def surroundings(adapter: Adapter, store: DriverStore, drivers: Iterable[Package
         str(row["DeviceID"]): f"{row['InfName']} {row['DriverVersion']}" for row in rows
         if str(row["DeviceID"]).lower() != adapter.instance_id.lower()
     }  # fmt: skip
-    own = {(package.inf_name.lower(), package.provider) for package in drivers}
+    own = tuple(drivers)
     packages = {
-        entry.published: f"{entry.original_inf} {entry.version}" for entry in store.list()
-        if (entry.original_inf, entry.provider) not in own
+        entry.published: f"{entry.original_inf} {entry.version}" for entry in listing
+        if not any(entry.is_of(package) for package in own)
     }  # fmt: skip
     return devices | packages

@@ -284,13 +284,13 @@ def test_service_binary(machine, current, store):
 
 def test_surroundings(machine, current, other, adapter, store):
     """Other network devices and other drivers' packages; the adapter and the drivers at hand stay out."""
-    before = surroundings(adapter, store, [current])
+    before = surroundings(adapter, store.list(), [current])
     store.install(current)
-    assert surroundings(adapter, store, [current]) == before
+    assert surroundings(adapter, store.list(), [current]) == before
     assert [text for text in before.values() if text.startswith("e2fn.inf")]
     staged = store.add(other, install=False)
-    assert surroundings(adapter, store, [current]) == before | {staged.published: "hiloem.inf 3.0.0.0"}
-    assert surroundings(adapter, store, [current, other]) == before
+    assert surroundings(adapter, store.list(), [current]) == before | {staged.published: "hiloem.inf 3.0.0.0"}
+    assert surroundings(adapter, store.list(), [current, other]) == before
 
 
 def test_log_of_what_was_changed(machine, current, previous, store):
