@@ -18,35 +18,36 @@ _LOCK = 0x68696C
 """Of PostgreSQL's advisory locks: "hil"."""
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, migrations: Path = MIGRATIONS, newest: str = REVISION) -> None:
     """Make the tables, or bring older ones up to date; nothing to do costs one query.
 
-    Raises UsageError for a schema that is newer than this hil; SQLAlchemyError and OSError pass through.
+    ``newest`` is the last one of ``migrations``. Raises UsageError for a schema that is newer; SQLAlchemyError and
+    OSError pass through.
     """
-    if _is_current(engine):
+    if _is_current(engine, newest):
         return
     with _alone(engine) as connection:
-        if _revision(connection) == REVISION:
+        if _revision(connection) == newest:
             return  # another process was quicker
         from alembic import command
         from alembic.config import Config
 
         config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.set_main_option("script_location", str(migrations).replace("%", "%%"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _is_current(engine: Engine) -> bool:
+def _is_current(engine: Engine, newest: str) -> bool:
     with engine.begin() as connection:
         found = _revision(connection)
-    if found > REVISION:
+    if found > newest:
         raise UsageError(
-            f"a history of schema {REVISION} or older", seen=f"schema {found}: a newer hil made or upgraded it",
+            f"a history of schema {newest} or older", seen=f"schema {found}: a newer hil made or upgraded it",
             where=engine.url.render_as_string(hide_password=True),
             next_step="install that version of hil here, or name another --history",
         )  # fmt: skip
-    return found == REVISION
+    return found == newest
 
 
 def _revision(connection: Connection) -> str:

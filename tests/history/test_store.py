@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from a_run import NIGHT, a_run
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,10 +17,20 @@ from alembic.script import ScriptDirectory
 
 from hil.errors import UsageError
 from hil.history import place, queries
+from hil.history.importing import import_run
 from hil.history.schema import REVISION, metadata
 from hil.history.store import History, HistoryUnreachable, open_history
-from hil.history.upgrade import MIGRATIONS
+from hil.history.upgrade import MIGRATIONS, upgrade
 
+NEXT = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "9999", "{REVISION}"
+
+def upgrade():
+    op.add_column("runs", sa.Column("weather", sa.Text(), server_default="fair"))
+"""
 OPEN = "import sys; from hil.history.store import History; input(); History(sys.argv[1]).close()"
 
 
@@ -72,10 +84,19 @@ History({url!r})
         assert queries.all_runs(connection) == []
 
 
-def test_a_newer_schema_is_refused(url):
-    """An old hil would write rows that a newer one cannot read; the message says which version to install."""
-    with History(url) as history, history.writing() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+def test_an_older_schema_is_upgraded_and_then_refused_by_the_old(url, tmp_path):
+    """After an update of hil the history goes on with all its runs; a controller that was not updated leaves it alone.
+
+    The old hil would write rows that the new one cannot read; the message says which version to install.
+    """
+    with History(url) as history:
+        import_run(history, a_run(tmp_path / "night", NIGHT))
+    newer = shutil.copytree(MIGRATIONS, tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    (newer / "versions/v9999.py").write_text(NEXT)
+    engine = sa.create_engine(url.replace("postgresql", "postgresql+psycopg", 1), poolclass=sa.NullPool)
+    upgrade(engine, newer, "9999")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT name, weather FROM runs").all() == [("night", "fair")]
     with pytest.raises(UsageError, match=r"schema 9999: a newer hil made.*install that version") as caught:
         History(url)
     assert "swordfish" not in str(caught.value)
