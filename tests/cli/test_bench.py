@@ -118,6 +118,13 @@ def test_emergency_off(place: Callable[..., Place]) -> None:
         assert box.bench("status") == (ExitCode.OK, box.bench("status")[1])
 
 
+def test_emergency_off_with_a_controller_inside(place: Callable[..., Place]) -> None:
+    """Intel AMT dies with the mains that are cut: that it is silent then is no doubt where a meter sees the dark."""
+    code, said = place(instruments=("outlet", "out_of_band", "meter")).bench("off")
+    assert code == ExitCode.OK, said
+    assert said.count("ok, after") == 4
+
+
 def test_emergency_off_that_fails_says_so(place: Callable[..., Place]) -> None:
     """A contact that is welded or a unit that does not answer is named, what can be cut is cut, and the exit code says
     that there still is power."""

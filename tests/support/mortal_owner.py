@@ -1,8 +1,8 @@
 """Holds a bench and dies by SIGKILL at a chosen step of what it does there: ``python -m mortal_owner``.
 
-One request a line: {"testbed": ..., "scenario": ..., "step": number, part of a step's name, or null, "folder": ...}. Each is lived through by a
-child of its own, which has everything imported already. The answer is one line: the names of the steps that were begun
-and, as the last thing, "killed" or "done".
+One request a line: {"testbed": ..., "scenario": ..., "step": ..., "folder": ...}, the step by number, by part of its
+name, or null. Each is lived through by a child of its own, which has everything imported already. The answer is one
+line: the names of the steps that were begun and, as the last thing, "killed" or "done".
 """
 
 from __future__ import annotations
