@@ -8,7 +8,7 @@ left alone while it sleeps, boots or does not answer. Nothing that goes wrong he
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Protocol
@@ -97,10 +97,12 @@ class Windows:
     name, interval_s = "windows", 1.0
 
     def __init__(self, bench: Bench) -> None:
+        """Marks the event log over the bench's own session, since the first test may end all connections."""
         self._bench, self._instance_id = bench, bench.adapter.instance_id
         self._machine: Machine | None = None
         self._ticks: tuple[int, int] | None = None
-        self._bookmark: Bookmark | None = None
+        with bench.journal.silence():
+            self._bookmark = bench.machine.events.mark()
         self._next_events = Deadline(0.0)
 
     def read(self, *, last: bool) -> Sample | None:
@@ -145,12 +147,10 @@ class Windows:
                 raise
             self._machine = machine
             self._adapter = Adapter(machine, described.adapter, self._instance_id)
-            self._bookmark = self._bookmark or machine.events.mark()
         return self._machine
 
     def _tell_events(self, machine: Machine) -> None:
         """Each new record, with how long ago it was written by the controller's clock."""
-        assert self._bookmark is not None
         self._next_events = Deadline(_EVENTS_S)
         events, now = machine.events.since(self._bookmark), utc_now()
         newest = {event.log: event.record_id for event in events}
@@ -212,13 +212,14 @@ class Sampler:
 
 
 def sampler(bench: Bench) -> Sampler:
-    """For all that this bench has to look at; nothing is opened yet but the meter."""
-    sources: list[Source] = [Windows(bench)]
-    if bench.testbed.partner is not None:
-        sources.append(Wire(bench))
-    if bench.has("meter"):
+    """For all that this bench has to look at; what cannot be looked at is noted once."""
+    kinds: list[Callable[[Bench], Source]] = [Windows]
+    kinds += [Wire] if bench.testbed.partner is not None else []
+    kinds += [Watts] if bench.has("meter") else []
+    sources: list[Source] = []
+    for kind in kinds:
         try:
-            sources.append(Watts(bench))
+            sources.append(kind(bench))
         except BenchError as error:
-            bench.journal.event("sample", Watts.name, missing=str(error))
+            bench.journal.event("sample", kind.__name__.lower(), missing=str(error))
     return Sampler(bench.journal, sources)

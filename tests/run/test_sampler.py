@@ -30,6 +30,7 @@ def test_flows(driver, traffic, journal):
     pause(1.2, why="samples")
 
 def test_pulled(driver, adapter, slot, undo):
+    pause(0.6, why="samples")
     slot.pull()
     undo(slot.plug)
     pause(1.5, why="samples")
