@@ -137,28 +137,35 @@ class Storm:
         return failure
 
     def _reduce(self, steps: Steps, failure: Failure) -> None:
-        """Confirm, shrink within the time for it, and write the file."""
-        took = Deadline(60 * self.limits.shrink_minutes)
-        before = self._attempts.count
-        failed, of = self._failures(steps, failure, "again"), self.limits.replays
-        self.found = found = Found(steps, steps, failure, (failed, of))
-        if failed:
-            repeats = _repeats(failed / of)
+        """Confirm, shrink within the time for it, and write the file, also when the bench gives in meanwhile."""
+        took, before = Deadline(60 * self.limits.shrink_minutes), self._attempts.count
+        self.found = found = Found(steps, steps, failure, (0, 0))
+        try:
+            found.replays = self._failures(steps, failure, "again"), self.limits.replays
+            if found.replays[0]:
+                self._shrink(found, took)
+        finally:
+            found.attempts, found.seconds = self._attempts.count - before, took.elapsed_s
+            found.file = self._keep(found)
 
-            def fails(candidate: Steps) -> int:
-                if took.expired:
-                    raise OutOfTime
-                tries = (self._same(candidate, failure, f"shrunk_{self._attempts.count}") for _ in range(repeats))
-                done = next(filter(None, tries), 0)
-                self.tell(f"  {'still fails' if done else 'holds':<12} {', '.join(map(str, candidate))}")
-                return done
+    def _shrink(self, found: Found, took: Deadline) -> None:
+        failed, of = found.replays
+        repeats = _repeats(failed / of)
 
-            shrinking = Shrinking(steps, fails)
-            found.steps, found.finished = shrinking.run(), shrinking.finished
-            if found.steps != steps:
-                found.replays = self._failures(found.steps, failure, "final"), of
-        found.attempts, found.seconds = self._attempts.count - before, took.elapsed_s
-        found.file = self._keep(found)
+        def fails(candidate: Steps) -> int:
+            if took.expired:
+                raise OutOfTime
+            tries = (self._same(candidate, found.failure, f"shrunk_{self._attempts.count}") for _ in range(repeats))
+            done = next(filter(None, tries), 0)
+            found.steps = candidate[:done] if done else found.steps
+            self.tell(f"  {'still fails' if done else 'holds':<12} {', '.join(map(str, candidate))}")
+            return done
+
+        shrinking = Shrinking(found.steps, fails)
+        shrinking.run()
+        found.finished = shrinking.finished
+        if found.steps != found.original:
+            found.replays = self._failures(found.steps, found.failure, "final"), of
 
     def _failures(self, steps: Steps, failure: Failure, name: str) -> int:
         """How many of the replays fail."""
