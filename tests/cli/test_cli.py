@@ -25,7 +25,7 @@ def hil(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("command", ["run", "check", "doctor", "provision", "faults", "instruments", "lab"])
+@pytest.mark.parametrize("command", ["run", "check", "doctor", "provision", "faults", "instruments", "lab", "watch"])
 def test_each_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """``hil COMMAND --help`` works for each command that the README names."""
     assert run_command([command, "--help"]) == ExitCode.OK
