@@ -23,7 +23,8 @@ _FRESH_S = 0.3
 def rest(bench: Bench) -> None:
     """Outlets, slot, cable and button at rest, the machine on and staying on, no traffic.
 
-    Driver Verifier, where a run had set it, is not there from the next boot on. Bounded by the machine's boot timeout. Raises BenchError with what did not come to rest.
+    Driver Verifier, where a run had set it, is not there from the next boot on. Bounded by the machine's boot timeout.
+    Raises BenchError with what did not come to rest.
     """
     mains_returned = bench.has("outlet") and bench.outlet.state().value != "on"
     bench.to_rest()

@@ -34,8 +34,8 @@ from hil.run.undo import Undo
 from hil.run.verdict import Verdict, judge
 from hil.run.watchdog import Watchdog
 from hil.testbed.lease import lease
-from hil.testbed.secret import all_secrets
 from hil.testbed.model import Packages, Testbed
+from hil.testbed.secret import all_secrets
 from hil.testbed.state import state_dir
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class Running:
         self._open = ExitStack()
         self.folder = RunFolder(config.getoption("--reports"), testbed.name, config.getoption("--run-id"))
         self.journal = Journal(self.folder.path / "journal.jsonl")
+        self._open.callback(self.journal.close)
         for secret in all_secrets(testbed):
             self.journal.mask(secret)
-        self._open.callback(self.journal.close)
         self._open.enter_context(beating(self.folder.path / "journal.jsonl"))
         self.journal.event("run", self.folder.run, seed=seed, testbed=testbed.name, hil=version("hil"))
         controller = gethostname()
