@@ -128,10 +128,14 @@ class TcpServer(ABC):
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening and hang up."""
+        """Stop listening and hang up; returns when no connection is left."""
         if self._server is not None:
             self._server.close()
+        writers = tuple(self._clients.values())
         await self.drop_clients()
+        for writer in writers:
+            writer.transport.abort()  # what a client does not take any more would keep the connection
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def drop_clients(self, *, reset: bool = False) -> None:
         """End every connection, by FIN or by RST."""
@@ -142,8 +146,8 @@ class TcpServer(ABC):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
-        if self._full():
+        assert task is not None and self._server is not None
+        if self._full() or not self._server.is_serving():
             _hang_up(writer, reset=True)
             return
         self._clients[task] = writer
