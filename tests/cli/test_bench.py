@@ -166,7 +166,7 @@ def test_quarantine_and_release(place: Callable[..., Place]) -> None:
     began_s = now_s()
     code, said = box.run()
     assert (code, "quarantined by" in said) == (ExitCode.BENCH, True)
-    assert now_s() - began_s < 5
+    assert now_s() - began_s < 15
     assert "in service again; it was quarantined" in box.bench("release")[1]
     assert "service  in service" in box.bench("status")[1]
     assert box.bench("release")[1] == "it was in service\n"
