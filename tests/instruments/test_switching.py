@@ -85,7 +85,7 @@ def test_a_set_to_where_it_stands_moves_nothing(lab, role):
 
 
 def test_pull_is_fast(role):
-    """Confirmed pull of a semiconductor breaker, the best of nine under 10 ms: the time of the pull is known to that."""
+    """Confirmed pull of a semiconductor breaker, best of nine under 10 ms: the time of the pull is known to that."""
     slot, taken = role("slot"), []
     for _ in range(9):
         started = time.perf_counter()
