@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -47,8 +48,20 @@ def test_sleeps(machine, meter, journal):
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    """The journal of one run on a virtual bench."""
-    folder = tmp_path_factory.mktemp("sampled")
+    """The journal of one run on a virtual bench, which the first process that asks makes for all."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    journal = shared / "sampled/reports/latest/journal.jsonl"
+    with (shared / "sampled.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not journal.exists():
+            run_sampled(shared / "sampled")
+    return [json.loads(line) for line in journal.read_text().splitlines()]
+
+
+def run_sampled(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     (folder / "box.yaml").write_text(VIRTUAL)
     (folder / "test_suite.py").write_text(SUITE)
     done = subprocess.run(
@@ -56,8 +69,6 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         cwd=folder, env={**os.environ, "COLUMNS": "200"}, capture_output=True, text=True, timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = (folder / "reports/latest/journal.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
 
 
 def samples(records: list[Record], source: str, test: str = "") -> list[Record]:

@@ -8,7 +8,7 @@ import pytest
 from desk import Desk
 
 from hil.errors import BenchError, UsageError
-from hil.windows import Adapter, WakePattern, WakeSource
+from hil.windows import Adapter, Machine, WakePattern, WakeSource
 
 GUARD_S = 2
 
@@ -64,12 +64,12 @@ def test_soft_off(tablet: Desk) -> None:
 
 def test_shutdown_that_does_not_end(tablet: Desk) -> None:
     """A meter that goes on seeing a running machine is an error of the bench, not a machine that is off."""
-    machine, button = tablet.machine, tablet.instrument("button")
-    boot = machine.boot()
-    with pytest.raises(BenchError, match="shut down"):
+    impatient = tablet.machine.settings.model_copy(update={"shutdown_timeout_s": 2.0})
+    boot = tablet.machine.boot()
+    with Machine(impatient, tablet.journal) as machine, pytest.raises(BenchError, match="shut down"):
         machine.shut_down(witness=lambda: False)
-    button.press()
-    machine.wait_booted(after=boot)
+    tablet.instrument("button").press()
+    tablet.machine.wait_booted(after=boot)
 
 
 def test_wake_patterns(adapter: Adapter) -> None:
