@@ -37,10 +37,10 @@ def test_pulled(driver, adapter, slot, undo):
     pause(1.5, why="samples")
 
 def test_sleeps(machine, meter, journal):
-    suspension = machine.suspend("S3", wake_after_s=6)
+    suspension = machine.suspend("S3", wake_after_s=4)
     machine.wait_asleep(witness=lambda: meter.read_w() < 6)
     with journal.span("step", "asleep"):
-        pause(2, why="it sleeps")
+        pause(1, why="it sleeps")
     assert machine.wait_awake(suspension).state == "S3"
     pause(2.5, why="samples")
 """
