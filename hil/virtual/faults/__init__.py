@@ -36,7 +36,11 @@ class Fault:
     """The first driver version that has the defect, for the packages of a bisect; empty for all."""
 
     def attach(self, bench: VirtualBench) -> None:
-        """Called once when the bench is assembled, before it starts; for faults that act by themselves."""
+        """Called once when the bench is assembled, before it starts; for faults that act by themselves.
+
+        ``self._bench`` is there from then on.
+        """
+        self._bench = bench
 
     # the driver and its hardware
 

@@ -17,12 +17,12 @@ class FaultChain(Fault):
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.faults = tuple(faults)
-        self._bench: VirtualBench | None = None
+        self._stands_on: VirtualBench | None = None
         for hook in _HOOKS:
             setattr(self, hook, partial(self._fold, hook))
 
     def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
+        self._stands_on = bench
         for fault in self.faults:
             fault.attach(bench)
 
@@ -39,6 +39,6 @@ class FaultChain(Fault):
 
     def _version(self) -> tuple[int, ...]:
         """Of the driver that is bound to the adapter under test; empty without one."""
-        adapter = self._bench.windows.devices.under_test() if self._bench else None
+        adapter = self._stands_on.windows.devices.under_test() if self._stands_on else None
         driver = adapter.node.driver if adapter else None
         return tuple(int(part) for part in driver.version.split(".")) if driver else ()

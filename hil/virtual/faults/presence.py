@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from hil.virtual.faults import Fault
 from hil.virtual.windows.presence import advertisement, arp_reply
-
-if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
 
 _ARP, _IPV6 = b"\x08\x06", b"\x86\xdd"
 _STRANGER = bytes.fromhex("021d0fdead01")
@@ -48,9 +45,6 @@ class AnswersForEverybody(Fault):
 
     caught_by: ClassVar = ("presence",)
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def answers(self, reply: bytes | None, *, frame: bytes) -> bytes | None:
         adapter = self._bench.windows.devices.under_test()
         asked = ".".join(map(str, frame[38:42]))
@@ -61,9 +55,6 @@ class AnswersAlthoughSwitchedOff(Fault):
     """Neighbour solicitations are answered whatever *PMNSOffload says."""
 
     caught_by: ClassVar = ("presence",)
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def answers(self, reply: bytes | None, *, frame: bytes) -> bytes | None:
         adapter = self._bench.windows.devices.under_test()

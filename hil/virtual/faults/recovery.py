@@ -6,12 +6,8 @@ No suite looks for them (``caught_by`` is empty): the tests of the ladder do, te
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 from hil.virtual.faults import Fault
-
-if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
 
 _AFTER_COMMANDS = 30
 _HOURS_S = 4 * 3600.0
@@ -21,9 +17,6 @@ class _StrikesOnce(Fault):
     """In the middle of a run."""
 
     _struck = False
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def ssh_stalls(self, stalled: bool, *, command_count: int) -> bool:
         if command_count >= _AFTER_COMMANDS and not self._struck:

@@ -13,7 +13,6 @@ from hil.virtual.faults import Crash, Fault
 from hil.virtual.faults.driver import DRIVER_IRQL_NOT_LESS_OR_EQUAL
 
 if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
     from hil.virtual.windows.adapters import Adapter
 
 _OLD_RING = (0xFFFF_9A81_0000_0100, 2, 0, 0xFFFF_F804_1234_7C20)
@@ -21,9 +20,6 @@ _OLD_RING = (0xFFFF_9A81_0000_0100, 2, 0, 0xFFFF_F804_1234_7C20)
 
 class OfASequence(Fault):
     """Remembers what was done to the adapter under test."""
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     @property
     def adapter(self) -> Adapter | None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from hil.virtual.faults import Fault
-
-if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
 
 LARGEST_RING = "2048"
 
@@ -67,9 +64,6 @@ class FailsWithLargestRing(Fault):
 
     caught_by: ClassVar = ("settings",)
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def starts(self, started: bool, *, reason: str) -> bool:
         tested = [adapter for adapter in self._bench.windows.devices.adapters if adapter.port.under_test]
         return started and all(adapter.value("*ReceiveBuffers") != LARGEST_RING for adapter in tested)
@@ -124,9 +118,6 @@ class BindingsBackOnRestart(Fault):
     """A co-installer binds every protocol again when the device starts, also what was unbound for a reason."""
 
     caught_by: ClassVar = ("settings",)
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def starts(self, started: bool, *, reason: str) -> bool:
         for adapter in self._bench.windows.devices.adapters:

@@ -95,8 +95,5 @@ class WakesUnaskedFromStandby(Fault):
     caught_by: ClassVar = ("wake",)
     testbed: ClassVar = "virtual-s0ix"
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         return woken or (self._bench.machine.power is Power.STANDBY and b"\xff" * 6 in frame[6:])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from hil.virtual.faults import Fault
 
 if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
     from hil.virtual.windows.power_events import WakeSource
     from hil.virtual.windows.wake import Pattern
 
@@ -75,9 +74,6 @@ class SecureOnIgnored(Fault):
 
     caught_by: ClassVar = ("wake",)
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         adapter = self._bench.windows.devices.under_test()
         told = adapter.low_power if adapter else None
@@ -89,9 +85,6 @@ class WakesAlthoughDisarmed(Fault):
 
     caught_by: ClassVar = ("wake",)
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         adapter = self._bench.windows.devices.under_test()
         told = adapter.low_power if adapter else None
@@ -102,9 +95,6 @@ class NoWakeAtReducedSpeed(Fault):
     """The wake logic is clocked by the gigabit PHY: at 100 Mbit/s nothing is matched."""
 
     caught_by: ClassVar = ("wake",)
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def wakes(self, woken: bool, *, frame: bytes) -> bool:
         adapter = self._bench.windows.devices.under_test()
@@ -160,9 +150,6 @@ class WakeNamedAfterNeighbour(Fault):
     """PME is routed to the wrong root port: Windows names the other NIC as the one that woke the machine."""
 
     caught_by: ClassVar = ("power", "wake")
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def wake_source(self, source: WakeSource) -> WakeSource:
         other = next(adapter for adapter in self._bench.windows.devices.adapters if not adapter.port.under_test)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from hil.virtual.faults import Fault
-
-if TYPE_CHECKING:
-    from hil.virtual.bench import VirtualBench
 
 _HOURS_S = 4 * 3600.0
 
@@ -59,9 +56,6 @@ class ClockJumpsInSleep(Fault):
 
     caught_by: ClassVar = ("power",)
 
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
-
     def resume_s(self, seconds: float) -> float:
         windows, hour = self._bench.windows, timedelta(hours=1)
         windows.clock_offset -= hour
@@ -73,9 +67,6 @@ class RestartsByItself(Fault):
     """An update that was pending restarts Windows in the middle of a test, cleanly and unasked."""
 
     caught_by: ClassVar = ("link",)
-
-    def attach(self, bench: VirtualBench) -> None:
-        self._bench = bench
 
     def starts(self, started: bool, *, reason: str) -> bool:
         if reason == "restart":
