@@ -17,6 +17,7 @@ import paramiko
 from hil.clock import Deadline
 from hil.errors import UsageError
 from hil.remote.errors import HostKeyMismatch, SshRefused, SshUnreachable
+from hil.remote.transport import Transport
 from hil.testbed.model import Secret, Ssh
 from hil.testbed.secret import reveal
 
@@ -54,7 +55,7 @@ def negotiate(host: str, port: int, deadline: Deadline, *, prefer: str | None = 
     try:
         _expect_banner(connected, deadline, where)
         connected.settimeout(None)
-        transport = paramiko.Transport(connected)
+        transport = Transport(connected)
         transport.set_log_channel(_QUIET_LOG)
         # what paramiko's thread meets is raised to whoever asked; told a second time it looks like another error
         logging.getLogger(_QUIET_LOG).disabled = True

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncssh
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_EOF
 from ssh_machine import SshMachine
 
 from hil.clock import Deadline
@@ -27,6 +29,7 @@ from hil.remote import (
 )
 from hil.remote.logon import fingerprint, parse_host_key
 from hil.testbed.model import Secret, Ssh
+from hil.wait import wait_until
 
 
 @contextmanager
@@ -92,6 +95,21 @@ def test_commands_from_many_threads(session: SshSession) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: session.run(["echo", str(number)]).stdout, range(24)))
     assert answers == [f"{number}\r\n".encode() for number in range(24)]
+
+
+def test_a_program_that_ends_before_its_stdin_does(session: SshSession) -> None:
+    """An EOF that was made before the server's CLOSE and is sent after it stays unsaid.
+
+    paramiko says it, and sshd ends the connection for it: a quick command would cost all others, one time in thousands.
+    """
+    channel = session.open_channel()
+    late = paramiko.Message()
+    late.add_byte(bytes([MSG_CHANNEL_EOF]))
+    late.add_int(channel.remote_chanid)
+    channel.exec_command("exit 7")
+    wait_until(lambda: channel.closed, what="the server's CLOSE", timeout_s=5)
+    channel.get_transport()._send_user_message(late)
+    assert session.run(["echo", "more"]).stdout == b"more\r\n"
 
 
 def test_more_channels_than_the_server_allows(session: SshSession) -> None:
