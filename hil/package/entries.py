@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from hil.errors import UsageError
@@ -45,13 +46,16 @@ class Section:
         """Line of its first header."""
         return self.headers[0]
 
+    @cached_property
+    def _first_of(self) -> dict[str, Line]:
+        return {line.key.lower(): line for line in reversed(self.lines) if line.key is not None}
+
     def all(self, key: str) -> tuple[Line, ...]:
         """Entries with this key, any case, in order."""
         return tuple(line for line in self.lines if line.key is not None and line.key.lower() == key.lower())
 
     def first(self, key: str) -> Line | None:
-        found = self.all(key)
-        return found[0] if found else None
+        return self._first_of.get(key.lower())
 
 
 def sections(text: str, name: str) -> dict[str, Section]:

@@ -172,7 +172,7 @@ class Substitution:
 
     def line(self, line: Line) -> Line:
         key, values, number = line
-        if (key is None or "%" not in key) and not any("%" in value for value in values):
+        if (key is None or "%" not in key) and "%" not in "".join(values):
             return line
         return Line(key and self.text(key, number), tuple(self.text(value, number) for value in values), number)
 

@@ -171,13 +171,16 @@ class Reader:
         return self._sections[name]
 
     def _service(self, line: Line) -> Service:
-        inf, section = self.inf, self.inf.lines(line.value(2))
+        inf, section = self.inf, self.inf.section(line.value(2))
+
+        def entry(key: str) -> Line | None:
+            return section.first(key) if section else None
 
         def number(key: str) -> int:
-            return _integer(inf, _first(section, key), 0)
+            return _integer(inf, entry(key), 0)
 
         def text(key: str) -> str:
-            found = _first(section, key)
+            found = entry(key)
             return found.value(0) if found else ""
 
         return Service(
@@ -185,7 +188,7 @@ class Reader:
             service_type=number("ServiceType"), start_type=number("StartType"),
             error_control=number("ErrorControl"), display_name=text("DisplayName"),
             group=text("LoadOrderGroup"), event_log=bool(line.value(3)), number=line.number,
-            section=line.value(2), event_log_section=line.value(3), registry=self.registry(section),
+            section=line.value(2), event_log_section=line.value(3), registry=self.registry(inf.lines(line.value(2))),
             event_log_registry=self.registry(inf.lines(line.value(3))),
         )  # fmt: skip
 

@@ -26,6 +26,7 @@ ARCHITECTURES = ("amd64", "arm64", "x86")
 _PRODUCTS = ((1, 0x100), (3, 0x10))
 """Product type and suites of a client and of a server (winnt.h, VER_NT_* and VER_SUITE_*)."""
 NET = "{4d36e972-e325-11ce-bfc1-08002be10318}"
+_MSI = r"interrupt management\messagesignaledinterruptproperties"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Variant:
     def values(self) -> dict[tuple[str, str], AddReg]:
         """See :class:`DriverKey`."""
         return self.key.values
+
+    @cached_property
+    def msi(self) -> tuple[AddReg, ...]:
+        """What the .HW section says of message-signalled interrupts."""
+        return tuple(entry for entry in self.install.hardware if entry.subkey.lower() == _MSI)
 
     @property
     def bus(self) -> str:

@@ -13,6 +13,7 @@ from hil.package.subject import ARCHITECTURES, Subject
 
 _NUMBERED_FROM = 14310
 """First build that reads build numbers in decorations."""
+_HEXADECIMAL = re.compile(r"[0-9A-F]+")
 _DIGITS = {"VEN": (4,), "DEV": (4,), "SUBSYS": (8,), "REV": (2, 4), "VID": (4,), "PID": (4,), "MI": (2,)}
 """Digits of a hardware id's fields; USB revisions have four."""
 
@@ -95,7 +96,7 @@ def _well_formed(identifier: str) -> bool:
         return True
     fields = (field.partition("_") for field in rest.split("&"))
     return all(
-        len(value) in _DIGITS[name] and re.fullmatch(r"[0-9A-F]+", value)
+        len(value) in _DIGITS[name] and _HEXADECIMAL.fullmatch(value)
         for name, mark, value in fields if mark and name in _DIGITS
     )  # fmt: skip
 

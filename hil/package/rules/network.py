@@ -14,7 +14,6 @@ _MEDIA = ("*IfType", "*MediaType", "*PhysicalMediaType")
 _MEDIA_OF_TYPE = {6: (0,), 71: (0, 16), 243: (0, 9), 244: (0, 9)}
 """*MediaType by *IfType: Ethernet, WLAN, and mobile broadband of two kinds (ndis.h, ipifcons.h)."""
 _OBSOLETE_RANGES = ("ndis2", "ndis3", "ndis4")
-_MSI = r"interrupt management\messagesignaledinterruptproperties"
 _MSIX_LIMIT = 2048
 _QUEUES_OF_ONE_MESSAGE = 2
 
@@ -209,8 +208,8 @@ def msi_values(subject: Subject) -> Iterator[Seen]:
     Source: Enabling Message-Signaled Interrupts in the Registry.
     """
     for variant in subject.variants:
-        for entry in variant.install.hardware:
-            if entry.subkey.lower() != _MSI or entry.name.lower() not in ("msisupported", "messagenumberlimit"):
+        for entry in variant.msi:
+            if entry.name.lower() not in ("msisupported", "messagenumberlimit"):
                 continue
             if entry.kind != "REG_DWORD":
                 yield Seen(entry.number, f"{entry.name} is {entry.kind}")
@@ -219,7 +218,7 @@ def msi_values(subject: Subject) -> Iterator[Seen]:
 
 
 def _msi(variant: Variant, name: str) -> int | None:
-    found = [e.data for e in variant.install.hardware if (e.subkey.lower(), e.name.lower()) == (_MSI, name)]
+    found = [entry.data for entry in variant.msi if entry.name.lower() == name]
     return found[-1] if found and isinstance(found[-1], int) else None
 
 
