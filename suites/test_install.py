@@ -209,6 +209,32 @@ def test_absent_device_gets_its_driver_when_plugged(life, adapter, slot, store, 
     pc.must_stand()
 
 
+@pytest.mark.requires("slot", "previous_package")
+def test_update_while_absent(life, adapter, slot, store, package, undo):
+    """An update that comes while a known NIC is unplugged leaves it whole: plugged, it has the one driver or the other,
+    in all its parts, and the next install brings the new one.
+
+    Updates come at night, and the dock is on the desk at the office. Whether Windows ranks drivers anew for a device
+    that it knows is unconfirmed (the documents speak of devices that are present: DiInstallDriver), so both may be.
+    """
+    pc = life("previous")
+    pc.take("+previous")
+    slot.pull()
+    undo(slot.plug)
+    adapter.wait_absent()
+    result = store.install(package)
+    assert result.exit_code == NO_BETTER_DRIVER
+    slot.plug()
+    adapter.wait_present()
+    adapter.wait_up()
+    names = {pc.published["previous"]: "previous", result.published: "current"}
+    inf = adapter.driver().inf
+    assert inf in names
+    assert not differences(adapter, store, pc.packages[names[inf]])
+    pc.published[names[inf]] = inf
+    pc.take("+current")
+
+
 @pytest.mark.hlk("DF - PNP DIF Remove Device Test *")
 def test_removed_device_is_new_again(life, adapter, machine, package):
     """Removed as Device Manager does it, the device is gone; the next scan finds it, with the package and its defaults.

@@ -103,7 +103,7 @@ class Probing:
         packages = bench.testbed.packages
         assert packages is not None, "the run was given a package"
         packages = packages.model_copy(update={"current": candidate.folder})
-        running.testbed = bench.testbed = bench.testbed.model_copy(update={"packages": packages})
+        running.tenancy().use(bench.testbed.model_copy(update={"packages": packages}))
         loaded = Package.load(candidate.folder)
         try:
             loaded.model_for(bench.adapter.device.state().hardware_ids)

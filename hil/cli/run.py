@@ -20,8 +20,8 @@ def run(context: typer.Context) -> int:
     """Run suites on a bench: hil run [--testbed FILE] [any arguments of pytest].
 
     Without a testbed it is testbeds/virtual.yaml, without a path all of suites/. The options are those of the
-    pytest plug-in: --fault, --package, --previous-package, --reports, --run-id, --history, --no-provision, --verifier,
-    --test-timeout.
+    pytest plug-in: --fault, --package, --previous-package, --other-package, --reports, --run-id, --history,
+    --no-provision, --verifier, --test-timeout.
     """
     import pytest
 

@@ -62,9 +62,7 @@ def journal(pytestconfig: pytest.Config) -> Journal:
 @pytest.fixture(scope="session")
 def bench(pytestconfig: pytest.Config) -> Bench:
     """The whole bench; nothing on it is opened yet."""
-    bench = _running(pytestconfig).bench
-    assert bench is not None, "a test that asks for the bench starts it"
-    return bench
+    return _running(pytestconfig).tenancy().bench
 
 
 @pytest.fixture(scope="session")
@@ -110,9 +108,7 @@ def verification(pytestconfig: pytest.Config, provisioned: Bench) -> Verificatio
 
     Each is a restart of Windows, so the test is marked ``expects("reboot")``.
     """
-    under = _running(pytestconfig).under_verifier
-    assert under is not None, "the bench is started"
-    return under.verification
+    return _running(pytestconfig).tenancy().under_verifier.verification
 
 
 def _package(bench: Bench, which: str) -> Package:

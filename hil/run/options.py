@@ -11,6 +11,7 @@ import pytest
 
 from hil.errors import UsageError
 from hil.history.place import is_off, place
+from hil.run.packages import of_command_line, with_packages
 from hil.run.repetition import rounds
 from hil.testbed.load import load
 
@@ -78,9 +79,12 @@ def _seed(config: pytest.Config) -> int:
 
 
 def _testbed(config: pytest.Config, seed: int) -> Testbed:
-    """The testbed as the command line has it: with seed and faults, and its files checked."""
+    """The testbed as the command line has it: with packages, seed and faults, and its files checked."""
     path: Path = config.getoption("--testbed")
     testbed = load(path, must_exist=not config.option.collectonly)
+    given = of_command_line(config)
+    if testbed.virtual is None:  # a virtual one makes its own first, when it starts
+        testbed = with_packages(testbed, given)
     if testbed.virtual is not None:
         testbed = testbed.model_copy(update={"virtual": testbed.virtual.model_copy(update={"seed": seed})})
     faults: list[str] = config.getoption("--fault")

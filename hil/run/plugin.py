@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--fault", action="append", default=[], metavar="MODULE:CLASS", help="defect of the virtual bench; repeatable")
     add("--package", type=Path, metavar="DIR", help="driver package under test, instead of the testbed's")
     add("--previous-package", type=Path, metavar="DIR", help="the release before it, for upgrade and rollback")
+    other = "another of the testbed's packages: other, restarting, broken, unsigned, expired or revoked; repeatable"
+    add("--other-package", action="append", default=[], metavar="NAME=DIR", help=other)
     add("--certificate", type=Path, metavar="FILE", help="of whoever test-signed the package (DER), to be trusted")
     add("--reports", type=Path, default=Path("reports"), metavar="DIR", help="where runs are written")
     add("--history", metavar="URL", help="earlier runs: a file, postgresql://..., off (default: in --reports)")

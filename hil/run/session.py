@@ -272,4 +272,5 @@ class Gate:
         running = self._session.the_run()
         if running.latched is not None and requirements.needs_bench(item):
             raise running.latched.with_traceback(None)
-        running.prepare(item)
+        if requirements.needs_bench(item):
+            running.tenancy().prepare()

@@ -16,6 +16,7 @@ class Undo:
     def __init__(self, journal: Journal, *, timeout_s: float = 600.0) -> None:
         self._journal, self._timeout_s = journal, timeout_s
         self._steps: list[tuple[str, Callable[[], object]]] = []
+        self._failed: list[tuple[str, Callable[[], object]]] = []
 
     def __call__(self, step: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Call ``step(*args, **kwargs)`` when the test ends, however it ends."""
@@ -28,16 +29,24 @@ class Undo:
         Raises BenchError that names each step that failed, or was not reached before the time was over.
         """
         deadline, failed, first = Deadline(self._timeout_s), list[str](), None
+        self._failed = []
         while self._steps:
             name, step = self._steps.pop()
             if deadline.expired:
                 failed.append(f"{name}: not reached within {self._timeout_s:g} s")
+                self._failed.insert(0, (name, step))
                 continue
             try:
                 with self._journal.span("undo", name):
                     step()
             except Exception as error:  # noqa: BLE001 - whatever one step does, the others must run
                 failed.append(f"{name}: {error}")
+                self._failed.insert(0, (name, step))
                 first = first or error
         if failed:
             raise BenchError("every change of the test undone", seen="; ".join(failed)) from first
+
+    def again(self) -> None:
+        """As ``run``, for what failed in the last one: the machine was down then, and is back."""
+        self._steps, self._failed = [*self._failed, *self._steps], []
+        self.run()

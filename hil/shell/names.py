@@ -43,8 +43,7 @@ class Namespace(dict[str, Any]):
 
 def openers(running: Running) -> dict[str, Callable[[], object]]:
     """What opens each name on this bench."""
-    bench = running.bench
-    assert bench is not None, "the bench is started"
+    bench = running.tenancy().bench
     of_the_driver: tuple[Callable[[], object], ...] = (
         lambda: bench.adapter, partial(_driver, bench), partial(_store, bench), lambda: bench.traffic,
     )  # fmt: skip
@@ -62,7 +61,7 @@ def _ready(running: Running, act: Callable[[], object]) -> object:
     try:
         running.provision()
     except HilError:
-        running.latched = None  # a person is here, who may mend it and try again
+        running.tenancy().latched = None  # a person is here, who may mend it and try again
         raise
     return act()
 

@@ -37,8 +37,7 @@ def visit(config: pytest.Config) -> None:
 def _names(running: Running) -> Namespace:
     from hil.remote import Command
 
-    bench = running.bench
-    assert bench is not None, "the bench is started"
+    bench = running.tenancy().bench
     return Namespace(
         openers(running), bench=bench, journal=running.journal, limits=bench.testbed.limits, undo=running.undo,
         record=running.recorder.measure, expect=running.recorder.expect, Command=Command,

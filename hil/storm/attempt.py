@@ -66,7 +66,7 @@ class Attempts:
                 raise self._running.latched
             if failure is not None:
                 # hardware may remember what a restart of its driver does not make it forget
-                self._running.restart_windows()
+                self._running.tenancy().restart_windows()
             elif not any(trouble.family == "bench" for trouble in result.troubles):
                 break
         raise NotFit(

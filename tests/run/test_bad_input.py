@@ -87,6 +87,42 @@ def test_unfit_machine(runs: Runs, virtual: str, message: str) -> None:
     assert [*(runs.place / "state").glob("*")] == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (["--other-package=othr=x"], ("--other-package NAME=DIR", "othr=x", "did you mean other?")),
+        (["--other-package=other"], ("--other-package NAME=DIR", "restarting, broken")),
+        (["--other-package=other=nowhere"], ("the other package", "no such folder", "where: nowhere")),
+        (["--package=nowhere"], ("the current package", "where: nowhere")),
+        (["--other-package=other=."], ("a package under test", "only other", "give --package DIR")),
+    ],
+    ids=["name", "no folder", "missing", "missing package", "nothing under test"],
+)
+def test_wrong_packages_of_the_command_line(
+    desk: Desk, runs: Runs, arguments: list[str], messages: tuple[str, ...]
+) -> None:
+    """A slip is told before anything is started."""
+    outcome = runs(desk.variant(runs.place, {"packages": None}), SUITE, *arguments)
+    is_told(outcome, ExitCode.USAGE, *messages)
+    assert desk.unrest() == []
+
+
+def test_packages_of_the_command_line(desk: Desk, runs: Runs) -> None:
+    """Each package of a life on Windows can be given for one run, without another testbed."""
+    packages = desk.described["packages"]
+    suite = """
+import pytest
+
+@pytest.mark.requires("unsigned_package")
+def test_there(packages, previous_package):
+    assert packages("unsigned").version == previous_package.version
+"""
+    outcome = runs(
+        desk.variant(runs.place, {"packages.unsigned": None}), suite, f"--other-package=unsigned={packages['previous']}"
+    )
+    assert outcome.verdicts == {"test_there": "passed"}, outcome.text
+
+
 def _without_inf(folder: Path) -> None:
     next(folder.glob("*.inf")).unlink()
 

@@ -35,6 +35,28 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     assert done == ["last", "first"]
 
 
+def test_again_once_the_machine_is_back() -> None:
+    """What met a machine that was down is undone later, and only that: a setting that stays is the next test's."""
+    done: list[str] = []
+    back = False
+
+    def restore(name: str) -> None:
+        if not back:
+            raise BenchError("the machine")
+        done.append(name)
+
+    undo = Undo(Journal())
+    undo(restore, "older")
+    undo(done.append, "slot")
+    undo(restore, "newer")
+    with pytest.raises(BenchError, match=r"restore.*restore"):
+        undo.run()
+    back = True
+    undo.again()
+    undo.again()
+    assert done == ["slot", "newer", "older"]
+
+
 def test_bounded_in_time() -> None:
     """An undo that takes too long costs the ones before it, which are named, but never the night."""
     done: list[str] = []
