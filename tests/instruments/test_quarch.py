@@ -16,7 +16,7 @@ from hil.virtual.faults import Fault
 from hil.virtual.instruments.quarch_server import QuarchServer, Torridon
 from hil.virtual.instruments.relay import Wiring
 from hil.virtual.instruments.server import Mishap
-from hil.wait import wait_until
+from hil.wait import pause, wait_until
 
 
 def framed(text):
@@ -66,7 +66,7 @@ def test_profile_of_the_pull(lab, slot, family, least_s, most_s):
     taken_s = []
     for _ in range(TRIES):
         slot.plug()
-        time.sleep(0.08)
+        pause(0.08, why="the contacts to stop bouncing")
         lab.ends.done.clear()
         started = time.monotonic()
         slot.pull(witness=lambda: bool(lab.ends.done))
@@ -111,10 +111,10 @@ def test_profile_holds_for_one_call(lab, slot):
     slot = slot("quarch")
     slot.pull(profile=BOUNCE)
     slot.plug()
-    time.sleep(0.15)
+    pause(0.15, why="the bouncing to end")
     lab.ends.done.clear()
     slot.pull()
-    time.sleep(0.05)
+    pause(0.05, why="a second edge, if there is one")
     assert [position for position, _ in lab.ends.done] == [False]
 
 
@@ -184,7 +184,7 @@ def test_pull_is_not_repeated(lab, server, slot):
     lab.call(lambda: server.habits.mishaps.extend([Mishap.PASS, Mishap.RST]))
     with pytest.raises(BenchError, match="not known"):
         slot.pull()
-    time.sleep(0.05)
+    pause(0.05, why="a second pull, if there is one")
     assert [on for on, _ in lab.ends.done] == [False]
 
 

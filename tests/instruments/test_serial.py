@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 
 from hil.instruments.session import InstrumentLost, WrongInstrument
+from hil.wait import pause
 
 pytest.importorskip("serial", reason="pyserial is not installed")
 
@@ -72,7 +73,7 @@ def test_late_answer_is_not_taken_for_another(line, session):
 
     def late(message, _count):
         if message == "LATE?":
-            time.sleep(0.6)
+            pause(0.6, why="a late answer")
         return usual(message)
 
     unit = session(line(late))
@@ -92,6 +93,6 @@ def test_second_line_is_dropped(line, session):
     """Bytes that nobody asked for are found before the next question."""
     unit = session(line(lambda message, _: usual(message) + (b"extra\n" if message == "TWO?" else b"")))
     assert unit.query("TWO?") == "TWO?"
-    time.sleep(0.05)
+    pause(0.05, why="the second line to arrive")
     assert unit.query("NEXT?") == "NEXT?"
 

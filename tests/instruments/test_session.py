@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from misbehaving_peer import Connection, spent
@@ -19,6 +18,7 @@ from misbehaving_peer import Connection, spent
 from hil.errors import UsageError
 from hil.instruments.manners import Manners, scpi_identity
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
+from hil.wait import pause
 
 SHORT_S = 0.25
 """For answers that do not come."""
@@ -53,14 +53,14 @@ def test_late_answer_is_never_taken_for_the_next(peer, session):
         connection.greet()
         question = connection.line()
         if connection.number == 1:
-            time.sleep(0.4)
+            pause(0.4, why="a late answer")
         connection.send(connection.usual(question))
         connection.serve()
 
     unit = session(peer(late).resource)
     with pytest.raises(InstrumentLost):
         unit.query("FIRST?", timeout_s=SHORT_S)
-    time.sleep(0.25)
+    pause(0.25, why="the late answer to arrive")
     assert [unit.query("SECOND?"), unit.query("THIRD?")] == ["SECOND?", "THIRD?"]
 
 
@@ -94,7 +94,7 @@ def test_dead_connection_is_found_before_a_write(peer, session, ending):
 
     unit = session(peer(end_first).resource)
     assert unit.identity.model == "Peer"
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     unit.command("OUTP 1")
     assert seen == [b"OUTP 1"]
     assert unit.opens == 2
@@ -206,7 +206,7 @@ def test_dripping_answer_ends_at_the_deadline(peer, session):
         connection.line()
         for _ in range(400):
             connection.send(b"1")
-            time.sleep(0.02)
+            pause(0.02, why="the next byte")
 
     unit = session(peer(drip).resource)
     assert unit.identity.model == "Peer"
@@ -266,7 +266,7 @@ def test_second_line_is_not_the_next_answer(peer, session):
 
     unit = session(peer(chatty).resource)
     assert unit.query("TWO?") == "TWO?"
-    time.sleep(0.02)
+    pause(0.02, why="the second line to arrive")
     assert unit.query("NEXT?") == "NEXT?"
 
 
@@ -293,7 +293,7 @@ def test_instrument_exchanged_behind_the_address(peer, session):
 
     unit = session(peer(exchange).resource)
     assert unit.identity.serial == "P-1"
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     with pytest.raises(WrongInstrument, match="as before"):
         unit.command("OUTP 1")
 
@@ -418,7 +418,7 @@ def test_interrupt_in_the_middle_drops_the_connection(peer, session):
         question = connection.line()
         if question == b"SLOW?":
             threading.Timer(0.05, lambda: os.kill(os.getpid(), 2)).start()
-            time.sleep(0.15)
+            pause(0.15, why="a slow answer")
         connection.send(connection.usual(question))
 
     unit = session(peer(slow).resource, timeout_s=2)

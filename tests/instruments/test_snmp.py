@@ -17,7 +17,7 @@ from hil.testbed.model import Instrument, Secret
 from hil.virtual.instruments import snmp_agent as virtual
 from hil.virtual.instruments.pdu import Pdu
 from hil.virtual.instruments.server import Mishap
-from hil.wait import wait_until
+from hil.wait import pause, wait_until
 
 FAMILIES = {
     "rPDU": ("apc-pdu", "outlet", virtual.APC_RPDU),
@@ -120,7 +120,7 @@ def test_late_answer(agent, entry, journal):
     with pytest.raises(BenchError):
         outlet._contact.read()
     server.habits.late_s = 0.0
-    time.sleep(0.2)
+    pause(0.2, why="the late answer to arrive")
     outlet.off()
     assert outlet.state() is Switch.OFF
 

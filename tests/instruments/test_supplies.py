@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from instrument_lab import InstrumentLab
 
@@ -14,6 +12,7 @@ from hil.testbed.model import Instrument
 from hil.virtual.faults import Fault
 from hil.virtual.instruments import supply as virtual
 from hil.virtual.instruments.server import SocketServer
+from hil.wait import pause
 
 DIALECTS = {
     "keysight-e36100": (virtual.SingleSupply, "E36103B"),
@@ -55,7 +54,7 @@ def test_on_and_off_with_read_back(bench, lab):
     assert rail.state() is Switch.ON
     rail.off()
     assert rail.state() is Switch.OFF
-    time.sleep(0.02)
+    pause(0.02, why="what is switched to follow")
     assert lab.ends.done == [("slot", True), ("slot", False)]
 
 

@@ -15,7 +15,7 @@ from hil.instruments.witnesses import loss_of_link, power, running
 from hil.virtual.faults.instrument import SlotRelayLies
 from hil.virtual.instruments.mains import HOLD_UP_S
 from hil.virtual.instruments.server import Mishap
-from hil.wait import wait_until
+from hil.wait import pause, wait_until
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_power_supply_holds_up(lab, role):
     """Capacitors bridge an interruption of some milliseconds; after it the machine is dark."""
     outlet = role("outlet")
     lab.call(lambda: (told(lab, "outlet", 1001).touch(False), told(lab, "outlet", 1001).touch(True)))
-    time.sleep(2 * HOLD_UP_S)
+    pause(2 * HOLD_UP_S, why="longer than the supply holds up")
     assert lab.ends.done == []
     outlet.off()
     dark(lab)
@@ -187,7 +187,7 @@ def test_frozen_then_thawed_instrument(lab, role):
         outlet.off()
     lab.call(habits.thawed.set)
     outlet.on()
-    time.sleep(0.1)
+    pause(0.1, why="the kept command to act")
     assert outlet.state() is Switch.ON
     assert told(lab, "outlet", 1001).contact, "the kept command acted last"
 
@@ -235,7 +235,7 @@ def test_rebooted_instrument_is_told_by_its_power_on_bit(lab, role, records):
     lab.call(server.device.restart)
     lab.run(server.drop_clients())
     records.clear()
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     assert slot.state() is Switch.OFF
     assert any("switched on since" in record["what"] for record in records)
 

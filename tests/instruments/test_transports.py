@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 import pyvisa
@@ -15,6 +14,7 @@ from hil.virtual.instruments.hislip_server import HislipServer
 from hil.virtual.instruments.relay import RelayUnit, Wiring
 from hil.virtual.instruments.server import Mishap, SocketServer
 from hil.virtual.instruments.vxi11_server import Vxi11Server
+from hil.wait import pause
 
 HELD_S = 4.0
 """What a busy computer may add to a deadline; whoever is held is held for ever."""
@@ -90,7 +90,7 @@ def test_late_answer(unit, lab, server):
     with pytest.raises(InstrumentLost):
         unit.query(ASK)
     lab.call(lambda: setattr(server.habits, "late_s", 0.0))
-    time.sleep(0.3)
+    pause(0.3, why="the late answer to arrive")
     assert [unit.query("*IDN?")[:3], unit.query(ASK)] == ["HIL", "1"]
 
 
@@ -98,7 +98,7 @@ def test_late_answer(unit, lab, server):
 def test_connection_that_ended_in_between(unit, lab, server, reset):
     """A set after an idle drop goes out once, on a fresh connection."""
     lab.run(server.drop_clients(reset=reset))
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     unit.command(SET)
     assert unit.query("*OPC?") == "1"
     assert lab.ends.done == [("slot", False)]
@@ -120,7 +120,7 @@ def test_frozen_instrument(unit, lab, server):
 def test_instrument_that_is_gone(unit, lab, server):
     """An instrument that is switched off is an error that names its address, at once."""
     lab.run(server.close())
-    time.sleep(0.05)
+    pause(0.05, why="the port to close")
     with spent() as cost, pytest.raises(InstrumentLost, match=r"127\.0\.0\.1"):
         unit.query(ASK)
     assert cost.wall_s < HELD_S

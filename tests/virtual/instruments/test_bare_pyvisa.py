@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 import pytest
 import pyvisa
+
+from hil.wait import pause
 
 
 @pytest.fixture
@@ -55,5 +56,5 @@ def test_a_message_without_end_is_refused(visa):
     flood, other = visa("slot"), visa("slot")
     with suppress(ConnectionError):  # it hangs up in the middle
         flood.write_raw(b"x" * 200_000)
-    time.sleep(0.05)
+    pause(0.05, why="the flood to be read")
     assert other.query("SYST:ERR?").startswith("-363")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from hil.errors import BenchError
 from hil.instruments import Switch, open_instrument
 from hil.instruments.session import InstrumentLost, WrongInstrument
 from hil.journal import Journal
+from hil.wait import pause
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_late(do, role, unit):
     with pytest.raises(InstrumentLost):
         session(unit).query("*IDN?")
     do(role, "late", seconds=0)
-    time.sleep(0.25)
+    pause(0.25, why="the late answer to arrive")
     assert unit.state() is Switch.ON
 
 
@@ -79,7 +79,7 @@ def test_freeze_and_thaw(do, role, unit):
 def test_cut(do, role, unit, reset):
     """A cut connection is opened again without a word to the user."""
     do(role, "cut", reset=reset)
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     assert unit.state() is Switch.ON
     assert session(unit).opens == 2
 
@@ -87,7 +87,7 @@ def test_cut(do, role, unit, reset):
 def test_gone_and_back(do, role, unit):
     """Switched off it is gone, and back on the same address."""
     do(role, "gone")
-    time.sleep(0.05)
+    pause(0.05, why="the port to close")
     with pytest.raises(InstrumentLost):
         unit.state()
     do(role, "back")
@@ -97,7 +97,7 @@ def test_gone_and_back(do, role, unit):
 def test_restart(do, role, unit):
     """After its own power cut a relay unit has every channel open."""
     do(role, "restart")
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     assert unit.state() is Switch.OFF
 
 
@@ -105,7 +105,7 @@ def test_wrong_serial(do, role, unit):
     """An instrument exchanged behind its address is noticed at the next open."""
     do(role, "serial", serial="OTHER")
     do(role, "cut")
-    time.sleep(0.05)
+    pause(0.05, why="the end of the connection to arrive")
     with pytest.raises(WrongInstrument, match="OTHER"):
         unit.state()
 
