@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from desk import Desk
-
-from hil.testbed.model import Virtual
+from desk import Desk, desks
 
 
 @pytest.fixture(scope="session")
 def new_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Desk]]:
-    with ExitStack() as opened:
-
-        def make(**virtual: Any) -> Desk:
-            desk = Desk(tmp_path_factory.mktemp("desk"), Virtual(**virtual))
-            opened.callback(desk.close)
-            return desk
-
-        yield make
+    with desks(tmp_path_factory) as new_desk:
+        yield new_desk
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from hil.instruments import open_instrument
 from hil.journal import Journal
@@ -55,3 +58,16 @@ class Desk:
 
     def close(self) -> None:
         self._open.close()
+
+
+@contextmanager
+def desks(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Desk]]:
+    """``new_desk(faults=(...))``: benches of their own, all ended with the session."""
+    with ExitStack() as opened:
+
+        def make(**virtual: Any) -> Desk:
+            desk = Desk(folders.mktemp("desk"), Virtual(**virtual))
+            opened.callback(desk.close)
+            return desk
+
+        yield make
