@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
@@ -171,7 +171,7 @@ class Adapter:
             inf=str(row["InfName"]),
             provider=str(row["DriverProviderName"]),
             version=str(row["DriverVersion"]),
-            date=row["DriverDate"].date() if isinstance(row["DriverDate"], datetime) else None,
+            date=_day(row["DriverDate"]),
             signer=str(row["Signer"] or ""),
             service=state.service,
             image_path=image.path,
@@ -302,6 +302,13 @@ class Adapter:
             error=error,
         )
         return now_s() - started_s
+
+
+def _day(value: object) -> date | None:
+    """Get-CimInstance shows midnight in UTC, which is what INF dates are, in the zone of the machine."""
+    if not isinstance(value, datetime):
+        return None
+    return (value.astimezone(UTC) if value.tzinfo else value).date()
 
 
 def _joined(values: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from desk import Desk
@@ -11,6 +12,7 @@ from desk import Desk
 from hil.clock import now_s
 from hil.errors import DeviceMissing, DutError, LinkLost, UsageError
 from hil.package import Package
+from hil.remote import Command
 from hil.windows import Adapter, Machine
 
 MANAGEMENT_NAME = "Ethernet"
@@ -47,6 +49,15 @@ def test_driver(desk: Desk, adapter: Adapter) -> None:
     assert driver.inf.startswith("oem")
     assert driver.image_sha256 == package.driver_sha256
     assert driver.signer
+
+
+def test_driver_date_is_that_of_the_inf_in_every_zone(desk: Desk, adapter: Adapter) -> None:
+    """Windows shows the date as a local time, here of the evening before; read as it stands, every good driver of a lab
+    in America would have the wrong date."""
+    query = Command("Get-CimInstance", ClassName="Win32_PnPSignedDriver", Filter="DeviceClass='NET'")
+    shown = {str(row["DeviceID"]): row["DriverDate"] for row in desk.machine.shell.run(query)}[adapter.instance_id]
+    assert shown.utcoffset() < timedelta(0)
+    assert adapter.driver().date == shown.date() + timedelta(days=1)
 
 
 def test_settings(adapter: Adapter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated
 
 from psrpcore.types import PSByte, PSInt16, PSUInt, PSUInt16, PSUInt64
@@ -26,6 +26,8 @@ Properties = dict[str, object]
 _DISK_BYTES, _FREE_BYTES = 255_000_000_000, 171_000_000_000
 _MEMORY_BYTES = 16 * 2**30
 _FIRMWARE_DATE = datetime(2025, 6, 2, tzinfo=UTC)
+_ZONE = timezone(timedelta(hours=-6))
+"""Of the machine: Get-CimInstance shows each time in it, so that a midnight in UTC is of the day before."""
 
 
 def _operating_system(windows: Windows) -> Iterator[Properties]:
@@ -35,7 +37,8 @@ def _operating_system(windows: Windows) -> Iterator[Properties]:
         "Version": f"10.0.{build}", "BuildNumber": build, "BuildType": "Multiprocessor Free", "Status": "OK",
         "CSName": windows.computer_name, "CreationClassName": "Win32_OperatingSystem",
         "CSCreationClassName": "Win32_ComputerSystem",
-        "CurrentTimeZone": PSInt16(0), "LastBootUpTime": windows.last_boot, "LocalDateTime": windows.now(),
+        "CurrentTimeZone": PSInt16(_ZONE.utcoffset(None) // timedelta(minutes=1)),
+        "LastBootUpTime": windows.last_boot, "LocalDateTime": windows.now(),
         "Locale": "0409", "Manufacturer": "Microsoft Corporation", "MUILanguages": ["en-US"],
         "NumberOfProcesses": PSUInt(windows.memory.processes()), "NumberOfUsers": PSUInt(1),
         "OperatingSystemSKU": PSUInt(48), "OSArchitecture": "64-bit", "OSLanguage": PSUInt(1033),
@@ -197,9 +200,14 @@ def get_cim_instance(
     kept = {name.lower() for name in columns}
     for properties in _CLASSES[key](call.host):
         if test(properties):
-            shown = {name: value if not kept or name.lower() in kept else None for name, value in properties.items()}
+            shown = {name: _local(value) if not kept or name.lower() in kept else None
+                     for name, value in properties.items()}  # fmt: skip
             types = cdxml.types(key[1], namespace)
             yield PSRecord(types, shown | {"PSComputerName": None}, key[1])
+
+
+def _local(value: object) -> object:
+    return value.astimezone(_ZONE) if isinstance(value, datetime) else value
 
 
 def _error(message: str, result: str, category: str, target: object) -> CmdletError:
