@@ -113,6 +113,15 @@ class Probing:
             return False
         except DutError as error:
             bench.journal.event("observation", f"not up on {candidate}: {error}")
+        except BenchError as error:
+            # a package may crash Windows while it is installed
+            bench.journal.event("error", f"{candidate}: {error}")
+            running.tenancy().recover()
+            self._tries += 1
+            if self._tries == BENCH_TRIES:
+                self._tries = 0
+                self._give_up(package, f"{BENCH_TRIES} installs in a row failed: {error}".partition("\n")[0])
+            return False
         return True
 
     def _probe(self, package: int, item: pytest.Item, session: pytest.Session, running: Running) -> None:

@@ -37,6 +37,7 @@ def storm(
     Traffic, disable, restart, sleep, removal, cable, settings; rate, settings and counters are checked after each step.
     Exit code 0: all held; 1: a sequence failed; 6: the bench is unfit.
     """
+    from hil.errors import ExitCode
     from hil.storm.searching import Limits, Storm
 
     seed = secrets.randbelow(10_000) if seed is None else seed
@@ -50,7 +51,10 @@ def storm(
         _show(found)
     if found.problem is not None:
         return int(found.problem.exit_code)
-    return code
+    if found.found is not None:
+        return ExitCode.DEVICE
+    # families of attempts that were made again are in the run's code
+    return ExitCode.OK if code in (ExitCode.DEVICE, ExitCode.BENCH) else code
 
 
 def _run(options: list[str], found: Storm) -> int:

@@ -16,6 +16,7 @@ import statistics
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, select
@@ -85,19 +86,24 @@ def earlier(
         .where(*meant(Scope(bench=bench, faults=True)))
     )
     since: datetime | None = connection.execute(accepted).scalar()
-    query = (
-        select(measurements.c.value)
+    figures = (
+        select(runs.c.started, results.c.run_id, measurements.c.value)
         .join_from(measurements, results)
         .join(runs, results.c.run_id == runs.c.id)
         .join(benches)
         .where(measurements.c.test_id == key[0], measurements.c.quantity_id == key[1])
         .where(*meant(Scope(bench=bench, since=since)), results.c.verdict == "passed")
         .where(results.c.verifier != "" if verified else results.c.verifier == "")
-        .order_by(runs.c.started.desc(), results.c.number.desc())
-        .limit(MOST)
+        .order_by(runs.c.started.desc(), results.c.run_id)
     )
-    values = tuple(connection.execute(query).scalars())
-    return Baseline(values) if len(values) >= LEAST else None
+    values = []
+    with connection.execute(figures) as rows:
+        # a run that repeated a test is one run: the scatter within it says nothing of the nights
+        for _, of_run in groupby(rows, key=lambda row: row.run_id):
+            values.append(statistics.median(row.value for row in of_run))
+            if len(values) == MOST:
+                break
+    return Baseline(tuple(values)) if len(values) >= LEAST else None
 
 
 def _key(connection: Connection, test: str, measurement: str, unit: str) -> tuple[int, int] | None:

@@ -78,7 +78,7 @@ def _read(folder: Path) -> tuple[int, RunInfo, Results]:
         recorded = Results(path)
         if recorded.info is None:
             raise ValueError("nothing in it says of which run it is")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, UsageError) as error:
         raise UsageError(
             "the folder of a run, with results.jsonl", seen=f"{type(error).__name__}: {error}", where=str(folder)
         ) from error

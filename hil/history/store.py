@@ -19,7 +19,11 @@ from hil.history.upgrade import upgrade
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-_BUSY_S, _CONNECT_S = 30, 5
+_BUSY_S = 30
+_POSTGRES = {
+    "connect_timeout": 5, "tcp_user_timeout": 30_000, "options": "-c lock_timeout=30s -c statement_timeout=300s",
+}  # fmt: skip
+"""A server that hangs, or a lock that somebody forgot, must not hold up the end of a run (libpq, PostgreSQL)."""
 
 
 class HistoryUnreachable(UsageError):
@@ -100,7 +104,7 @@ def _engine(url: str) -> Engine:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-            return sa.create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_S})
+            return sa.create_engine(parsed, poolclass=NullPool, connect_args=_POSTGRES)
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args={"timeout": _BUSY_S})
     except (ArgumentError, ValueError) as error:  # whose words may hold a part of the password
         raise UsageError(

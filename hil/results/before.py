@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hil.errors import UsageError
 from hil.results.causes import keys
 from hil.results.model import FAULTS_FACT, TestResult
 from hil.results.store import Results
@@ -79,7 +81,10 @@ def run_before(folder: Path, now: Results) -> Before | None:
         return None
     asked = {test.test for test in now.tests}
     for earlier in _earlier(folder, now.info.testbed, now.info.started):
-        then = Results(earlier / "results.jsonl")
+        try:
+            then = Results(earlier / "results.jsonl")
+        except UsageError:
+            continue  # damaged, or another hil's: nothing to compare with
         if (then.info.facts.get(FAULTS_FACT) if then.info else None) != now.info.facts.get(FAULTS_FACT):
             continue  # deliberate defects are no news of a driver
         tests = {test.test: test for test in then.tests}
@@ -94,9 +99,10 @@ def _earlier(folder: Path, testbed: str, started: str) -> Iterator[Path]:
     for path in folder.absolute().parent.glob("*/results.jsonl"):
         if path.parent.is_symlink() or path.parent.name == folder.absolute().name:
             continue
-        with path.open("rb") as file:
-            first = file.readline()
-        info = json.loads(first) if first.endswith(b"\n") else {}
-        if info.get("testbed") == testbed and info["started"] < started:
-            found.append((info["started"], path.parent))
+        with suppress(OSError, ValueError, LookupError, AttributeError):
+            with path.open("rb") as file:
+                first = file.readline()
+            info = json.loads(first) if first.endswith(b"\n") else {}
+            if info.get("testbed") == testbed and info["started"] < started:
+                found.append((info["started"], path.parent))
     return (path for _, path in sorted(found, reverse=True))

@@ -14,6 +14,7 @@ from hil.errors import UsageError
 from hil.results.errata import Erratum
 from hil.results.hlk import Catalogue, HlkTest, Requirement, why_not_covered
 from hil.results.model import FAULTS_FACT, RunInfo, TestResult
+from hil.results.node_ids import base_id
 from hil.results.store import Results
 
 PACKAGE_FACT = "package SHA-256"
@@ -175,11 +176,12 @@ def _last_results(history: History) -> dict[str, tuple[LocalResult, ...]]:
     last: dict[str, dict[str, LocalResult]] = defaultdict(dict)
     for info, tests in history.runs:
         for test in tests:
-            before = last[test.test].get(_place(info))
+            name = base_id(test.test)
+            before = last[name].get(_place(info))
             if before and (before.run, before.verdict) == (info.run, "failed"):
                 continue
             if before is None or _is_verdict(test.verdict) or not _is_verdict(before.verdict):
-                last[test.test][_place(info)] = _result(info, test)
+                last[name][_place(info)] = _result(info, test)
     return {test: tuple(places.values()) for test, places in last.items()}
 
 

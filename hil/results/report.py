@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from zlib import crc32
 
 from hil.errors import ExitCode
 from hil.results.before import Before, Changes, run_before
 from hil.results.causes import Cause, by_cause, cause_key
 from hil.results.model import FAULTS_FACT, Crash, Measurement, RunInfo, TestResult
+from hil.results.node_ids import file_name
 from hil.results.store import Results
 
 SIDES = {
@@ -23,7 +22,6 @@ SIDES = {
 }
 HISTORY_PAGE = "history/index.html"
 """Below the folder of the reports."""
-_LONGEST_NAME = 60
 _FILES = "summary.md", "junit.xml", "results.jsonl", "journal.jsonl", "watchdog.jsonl"
 
 
@@ -196,9 +194,7 @@ class Report:
 
 
 def page_of(test: str) -> str:
-    """Readable, and unique by the node id's checksum."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", test.rpartition("/")[2]).strip("-.")[:_LONGEST_NAME]
-    return f"tests/{name}-{crc32(test.encode('utf-8', 'replace')):08x}.html"
+    return f"tests/{file_name(test)}.html"
 
 
 def _side(test: TestResult) -> str:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from hil.clock import utc_now
 from hil.errors import UsageError
 from hil.results.model import RunInfo, TestResult
+from hil.results.node_ids import file_name
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -42,7 +43,7 @@ class RunFolder:
 
     def artifacts_of(self, test: str) -> Path:
         """Where one test's files go; not made yet."""
-        return self.artifacts / re.sub(r"[^A-Za-z0-9._-]+", "-", test.rpartition("/")[2]).strip("-")
+        return self.artifacts / file_name(test)
 
 
 def _first_new(reports: Path, names: list[str]) -> Path:
@@ -87,20 +88,32 @@ class ResultWriter:
 
 
 class Results:
-    """What a results.jsonl holds: the newest word on the run, all tests, and how it ended if it did."""
+    """What a results.jsonl holds: the newest word on the run, all tests, and how it ended if it did.
+
+    Raises UsageError for a file that cannot be read, is damaged, or was written by another hil.
+    """
 
     def __init__(self, path: Path) -> None:
         self.info: RunInfo | None = None
         self.tests: list[TestResult] = []
         self.end: dict[str, Any] | None = None
-        for line in _lines(path):
-            kind = line.get("kind")
-            if kind == "run":
-                self.info = RunInfo(**{key: value for key, value in line.items() if key != "kind"})
-            elif kind == "test":
-                self.tests.append(TestResult.from_line(line))
-            elif kind == "end":
-                self.end = line
+        try:
+            for line in _lines(path):
+                self._take(line)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UsageError(
+                "results of a run", seen=f"{type(error).__name__}: {error}", where=str(path),
+                next_step="read them with the hil that wrote them, or move the folder away",
+            ) from error  # fmt: skip
+
+    def _take(self, line: dict[str, Any]) -> None:
+        kind = line.get("kind")
+        if kind == "run":
+            self.info = RunInfo(**{key: value for key, value in line.items() if key != "kind"})
+        elif kind == "test":
+            self.tests.append(TestResult.from_line(line))
+        elif kind == "end":
+            self.end = line
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

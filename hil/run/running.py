@@ -171,27 +171,21 @@ class Running:
         undone = self.undo_now()
         if problem is not None and undone is not None:
             problem.add_note(f"and then: {undone}")
-        problem = problem or undone
+        if problem is None or (undone is not None and isinstance(problem, pytest.skip.Exception)):
+            problem = undone
         ended = isinstance(problem, KeyboardInterrupt | pytest.exit.Exception | pytest.skip.Exception)
         if ended or self._tenancy is None or self.latched is not None or not needs_bench(item):
             return problem
         assert self.recorder.current is not None
         finding = self._tenancy.examine(self.recorder.current, problem)
-        if undone is not None and self.latched is None:
-            self._undo_again()
+        if self.undo.owed and self.latched is None:
+            finding = self._tenancy.undo_again(self.undo, self.recorder.current) or finding
         if finding is None:
             return problem
         finding.__cause__ = problem
         if problem is not None:
             finding.add_note(f"the test saw: {type(problem).__name__}: {problem}".partition("\n")[0])
         return finding
-
-    def _undo_again(self) -> None:
-        """What met a machine that was down, now that it is back: settings that stay would be the next test's."""
-        try:
-            self.undo.again()
-        except BenchError as error:
-            self.journal.event("error", f"still not undone: {error}")
 
     def already_gone(self, error: BaseException | None) -> str:
         """What to show where a test did not start because the bench had left the run, whose cause was told before."""
@@ -212,11 +206,10 @@ class Running:
 
     def rest(self) -> None:
         """Undo what is left and put the bench in its rest state. Raises BenchError."""
-        undone = self.undo_now()
+        self.undo_now()
         if self._tenancy is not None:
             self._tenancy.rest()
-        if undone is not None:
-            raise undone
+        self.undo.again()
 
     def write_reports(self, exit_code: int, reason: str) -> Path:
         """All reports from what was recorded; comes back with index.html. OSError passes through.

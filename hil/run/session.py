@@ -222,7 +222,11 @@ class Session:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
         # a signal that comes now finds every test ended, and waits until all is written down
         with suppress(KeyboardInterrupt), self.interrupts.shielded():
-            yield
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - a fixture cannot be taken down: the bench must rest all the same
+                traceback.print_exc()
+                self.families.append(judge(error)[1])
             try:
                 code = self._finish(exitstatus)
             except Exception:  # noqa: BLE001 - it would end the process with 1, which says that the device is bad
@@ -250,9 +254,10 @@ class Session:
         except OSError as error:
             print(f"\nReports are not complete: {error}", file=sys.stderr)
             code = worst([*families, ExitCode.USAGE], exitstatus)
-        if lacks := running.past.keep(running.folder.path):
-            print(f"\n{self._masked(lacks)}", file=sys.stderr)
-        self._open.close()
+        finally:
+            self._open.close()  # before the history, which may be far away: the bench is for others now
+            if lacks := running.past.keep(running.folder.path):
+                print(f"\n{self._masked(lacks)}", file=sys.stderr)
         return code
 
     def the_run(self) -> Running:

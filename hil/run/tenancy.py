@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import pytest
 
 from hil.bench import Bench
+from hil.clock import utc_now
 from hil.errors import BenchError, HilError
 from hil.journal import Journal
 from hil.results.store import RunFolder
@@ -142,14 +144,40 @@ class Tenancy:
             self.bench.machine.reboot()
         self._guard.arm()
 
-    def examine(self, current: Current, problem: BaseException | None) -> HilError | None:
+    def recover(self) -> None:
+        """Between two tests: the bench fit again, and whatever happened is no word on the next one. Raises HilError."""
+        try:
+            recover_or_quarantine(self.bench)
+            self._guard.arm()
+        except HilError as error:
+            self.latched = error
+            raise
+
+    def undo_again(self, undo: Undo, current: Current) -> HilError | None:
+        """What met a machine that was down, now that it is back: settings that stay would be the next test's.
+
+        Comes back as :meth:`examine`; a restart that an undo makes is hil's own doing.
+        """
+        since, problem = utc_now(), None
+        try:
+            undo.again()
+        except BenchError as error:
+            problem = error
+            self._journal.event("error", f"still not undone: {error}")
+        return self.examine(current, problem, since)
+
+    def examine(
+        self, current: Current, problem: BaseException | None, since: datetime | None = None
+    ) -> HilError | None:
         """After a test: the bench back at rest where needed, and what the guard found; crashes go to the test's result.
 
-        What keeps the bench from going on latches the run, and is the test's end when it has none of its own.
+        What keeps the bench from going on latches the run, and is the test's end when it has none of its own. Since
+        ``since``, if that is given, hil may have taken the machine down.
         """
         artifacts = self._folder.artifacts_of(current.item.nodeid)
         try:
-            taken_down = recover_or_quarantine(self.bench) if problem is not None else None
+            recovered = recover_or_quarantine(self.bench) if problem is not None else None
+            taken_down = since or recovered
             try:
                 seen, forced = self._guard.check(current.expected, artifacts, taken_down=taken_down), None
             except BenchError as error:

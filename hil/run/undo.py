@@ -29,7 +29,6 @@ class Undo:
         Raises BenchError that names each step that failed, or was not reached before the time was over.
         """
         deadline, failed, first = Deadline(self._timeout_s), list[str](), None
-        self._failed = []
         while self._steps:
             name, step = self._steps.pop()
             if deadline.expired:
@@ -47,6 +46,11 @@ class Undo:
             raise BenchError("every change of the test undone", seen="; ".join(failed)) from first
 
     def again(self) -> None:
-        """As ``run``, for what failed in the last one: the machine was down then, and is back."""
-        self._steps, self._failed = [*self._failed, *self._steps], []
+        """As ``run``, for what failed so far: the machine was down then, and is back."""
+        self._steps, self._failed = self._failed, []
         self.run()
+
+    @property
+    def owed(self) -> bool:
+        """Whether something failed, and was not done again."""
+        return bool(self._failed)

@@ -7,7 +7,6 @@ they grow; of a run that is over, only the ends of results.jsonl are read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -89,6 +88,8 @@ class Runs:
         past: list[dict[str, Any]] = []
         for folder in self._folders():
             try:
+                if not all((folder / name).is_file() for name in _READ_AT_EACH_LOOK):
+                    continue
                 over = self._over(folder)
                 if over is None:
                     now.append(self._watched.setdefault(folder.name, WatchedRun(folder)).look())
@@ -100,10 +101,11 @@ class Runs:
         past.sort(key=lambda run: run["started"] or 0.0, reverse=True)
         return {"now": now, "past": past[:PAST_RUNS], "time": utc_now().timestamp()}
 
-    def _folders(self) -> Iterator[Path]:
-        if self._reports.is_dir():
-            found = (path for path in self._reports.iterdir() if not path.is_symlink())
-            yield from (path for path in found if all((path / name).is_file() for name in _READ_AT_EACH_LOOK))
+    def _folders(self) -> list[Path]:
+        try:
+            return [path for path in self._reports.iterdir() if not path.is_symlink()]
+        except OSError:  # not there yet, or its disk is away for a while
+            return []
 
     def _over(self, folder: Path) -> dict[str, Any] | None:
         """A run that is no longer among those that run; None for one that is, and empty for one that wrote nothing."""

@@ -51,6 +51,18 @@ def test_what_counts_for_a_baseline(history, tmp_path):
     assert earlier(history, "desk@elsewhere") == earlier(history, verified=True) == ()
 
 
+def test_a_run_that_repeats_is_one_run(history, tmp_path):
+    """What one night repeated is no season: within it figures scatter less than from night to night."""
+    put(history, tmp_path, [900.0 + 10 * number for number in range(LEAST - 1)])
+    tests = [
+        a_test(f"test_tcp#{number}", "passed", measurements=(Measurement("tcp", 940.0 + number, "Mbit/s"),))
+        for number in range(1, MOST + 2)
+    ]
+    started = (BEGIN + timedelta(days=20)).isoformat()
+    import_run(history, a_run(tmp_path / "repeated", tests, started=started, controller="lab"))
+    assert earlier(history) == (961.0, *(900.0 + 10 * number for number in reversed(range(LEAST - 1))))
+
+
 def test_a_new_baseline_is_accepted(history, tmp_path):
     """After a change that is meant, older runs are out; with who said so and why, and only for what is known."""
     put(history, tmp_path, [941.0] * LEAST)
@@ -67,11 +79,7 @@ def test_a_new_baseline_is_accepted(history, tmp_path):
 def test_old_seasons_are_forgotten(history, tmp_path):
     """Only the newest runs count, so that a bench that was rebuilt has its own usual again after some weeks."""
     put(history, tmp_path, [900.0] * 3)
-    tests = [
-        a_test(f"test_tcp#{number}", "passed", measurements=(Measurement("tcp", 941.0, "Mbit/s"),))
-        for number in range(MOST)
-    ]
-    import_run(history, a_run(tmp_path / "rounds", tests, started="2026-11-20T13:00:00+00:00", controller="lab"))
+    put(history, tmp_path, [941.0] * MOST, day=3)
     assert earlier(history) == (941.0,) * MOST
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from a_run import NIGHT, a_run, a_test, device
 
 from hil.results.before import Before, run_before
@@ -82,6 +83,16 @@ def test_runs_that_were_cut(tmp_path: Path) -> None:
     """A folder whose first line is not whole is no run to compare with, and no trouble either."""
     a_run(tmp_path / "cut", NIGHT, started=EARLIER)
     (tmp_path / "cut/results.jsonl").write_text('{"kind": "run", "testbed": "de')
+    assert before(a_run(tmp_path / "now", NIGHT, started=NOW)) is None
+
+
+@pytest.mark.parametrize(
+    "line", ["\0\0\0\n", '{"kind": "run", "testbed": "desk", "started": "2026-11-21", "of_the_next_hil": 1}\n', "[]\n"]
+)
+def test_damaged_runs_are_left_out(tmp_path: Path, line: str) -> None:
+    """A folder that a power cut damaged, or that another hil wrote, does not cost each later night its report."""
+    damaged = a_run(tmp_path / "damaged", NIGHT, started=EARLIER) / "results.jsonl"
+    damaged.write_text(line + damaged.read_text().partition("\n")[2])
     assert before(a_run(tmp_path / "now", NIGHT, started=NOW)) is None
 
 

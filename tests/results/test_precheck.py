@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -84,8 +85,20 @@ def test_no_verdict_hides_none(tmp_path: Path) -> None:
 
 def test_repeated_in_one_run(tmp_path: Path) -> None:
     """A test that was repeated and failed once is no passed test."""
-    run(tmp_path, "night", FAILED, PASSED)
+    again = [replace(one, test=f"{one.test}#{number}") for number, one in enumerate((PASSED, FAILED, PASSED), 1)]
+    run(tmp_path, "before", PASSED, hour=1)
+    run(tmp_path, "night", *again, hour=2)
     assert word(tmp_path)[1].status is Status.FAILED
+
+
+def test_results_that_cannot_be_read(tmp_path: Path) -> None:
+    """A night whose results are damaged may have failed: it is named, and nothing is called good without it."""
+    run(tmp_path, "good", PASSED, hour=1)
+    run(tmp_path, "damaged", FAILED, hour=2)
+    with (tmp_path / "damaged/results.jsonl").open("ab") as results:
+        results.write(b"\0\0\n")
+    with pytest.raises(UsageError, match=r"damaged.results\.jsonl"):
+        word(tmp_path)
 
 
 def test_other_packages_do_not_count(tmp_path: Path) -> None:

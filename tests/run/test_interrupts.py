@@ -55,11 +55,22 @@ def test_in_each_phase(place: Any, phase: str, number: signal.Signals) -> None:
     assert (outcome.folder / "junit.xml").exists()
 
 
-def _interrupted(place: Any, phase: str, number: signal.Signals) -> Any:
+def test_a_fixture_that_cannot_be_taken_down(place: Any) -> None:
+    """Where a signal ended a test, its fixtures end late, on a machine that may be down: all is written down still."""
+    suite = SUITE.replace("    yield\n", "    yield\n    raise BenchError('down')\n")
+    outcome = _interrupted(place, "call", signal.SIGINT, suite)
+    assert outcome.exit_code == ExitCode.INTERRUPTED
+    assert outcome.verdicts["test_it"] == "interrupted"
+    assert "BenchError: down" in outcome.text
+    assert (place.folder / "undone").exists()
+    assert (outcome.folder / "index.html").exists()
+
+
+def _interrupted(place: Any, phase: str, number: signal.Signals, suite: str = SUITE) -> Any:
     from hil.wait import wait_until
 
     with subprocess.Popen(
-        place.command(SUITE), cwd=place.folder, env={**place.environment, "HANG": phase},
+        place.command(suite), cwd=place.folder, env={**place.environment, "HANG": phase},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         wait_until((place.folder / "hanging").exists, what=f"the test to hang in {phase}", timeout_s=20)
