@@ -12,27 +12,39 @@ from hil.clock import now_s
 from hil.errors import WakeFailed
 from hil.instruments import Meter, Power
 from hil.journal import Journal
+from hil.package.keywords import HARMLESS, harmless
 from hil.wait import wait_until
 from hil.windows import Adapter, Machine, Suspension, Wake, WakeSource
 
 if TYPE_CHECKING:
     from hil.bench import Bench
+    from hil.package import Package
     from hil.run.fixtures import AsUsual, Record
     from hil.testbed.model import Limits
     from hil.traffic import Traffic
 
-# not the default of any known INF, so that a setting that was lost shows
-RECEIVE_BUFFERS = "384"
 # standardized keyword: without it a magic packet does not end Modern Standby
 STANDBY_MAGIC = "*ModernStandbyWoLMagicPacket"
 
 
 @pytest.fixture
-def configured(driver: object, adapter: Adapter, undo: Callable[..., None]) -> dict[str, str]:
-    """The adapter's settings, with receive buffers moved off their default."""
-    before = adapter.settings()["*ReceiveBuffers"]
-    adapter.set("*ReceiveBuffers", RECEIVE_BUFFERS)
-    undo(adapter.set, "*ReceiveBuffers", before)
+def off_default(package: Package) -> tuple[str, str]:
+    """A harmless setting that the driver offers, and a value that is not its default, so that its loss shows."""
+    for keyword in harmless(package.keywords):
+        if value := keyword.off_default():
+            return keyword.name, value
+    pytest.skip(f"the driver offers none of {', '.join(HARMLESS)} with two values")
+
+
+@pytest.fixture
+def configured(
+    driver: object, adapter: Adapter, off_default: tuple[str, str], undo: Callable[..., None]
+) -> dict[str, str]:
+    """The adapter's settings, with one of them moved off its default: ``off_default``."""
+    keyword, value = off_default
+    before = adapter.settings()[keyword]
+    adapter.set(keyword, value)
+    undo(adapter.set, keyword, before)
     adapter.wait_up()
     return adapter.settings()
 

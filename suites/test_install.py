@@ -11,8 +11,6 @@ from hil.windows.installed import differences, service_binary, surroundings
 
 IN_USE = 0xE000023D
 """pnputil: one or more devices are presently installed using the specified INF."""
-OFF_DEFAULT = "384"
-"""Receive buffers: not the default of any known INF."""
 LIVES = {
     # + is put into the store and on devices, - is uninstalled and taken out of it
     "install": "+current",
@@ -236,14 +234,14 @@ def test_update_while_absent(life, adapter, slot, store, package, undo):
 
 
 @pytest.mark.hlk("DF - PNP DIF Remove Device Test *")
-def test_removed_device_is_new_again(life, adapter, machine, package):
+def test_removed_device_is_new_again(life, off_default, adapter, machine, package):
     """Removed as Device Manager does it, the device is gone; the next scan finds it, with the package and its defaults.
 
     What help desks do after "have you turned it off and on again", and the first minute of every customer.
     """
     pc = life()
     pc.take("+current")
-    adapter.set("*ReceiveBuffers", OFF_DEFAULT)
+    adapter.set(*off_default)
     machine.tool("pnputil", "/remove-device", adapter.instance_id)
     adapter.wait_absent()
     machine.tool("pnputil", "/scan-devices")

@@ -14,6 +14,9 @@ from hil.package.install import AddReg
 
 Kind = Literal["enum", "int", "long", "word", "dword", "edit"]
 
+HARMLESS = ("*ReceiveBuffers", "*TransmitBuffers", "*InterruptModeration", "*PriorityVLANTag", "*FlowControl")
+"""Standardized keywords that a test may turn at no cost to link, rate and wake, the least noticeable first."""
+
 _PARAMS = re.compile(r"ndi\\params\\([^\\]+)(\\enum)?", re.IGNORECASE)
 _KINDS = ("enum", "int", "long", "word", "dword", "edit")
 
@@ -70,6 +73,21 @@ class Keyword:
         ends = (self.minimum, self.minimum + step, self.maximum - step, self.maximum)
         return tuple(dict.fromkeys(value for value in (*map(self._text, ends), self.default) if self.accepts(value)))
 
+    def off_default(self) -> str | None:
+        """A value that is allowed, moderate, and not the default: of a number half more, as near as range and steps
+        allow; of an enum the first other choice. None when there is none, or nothing is known of a default."""
+        if self.kind == "enum":
+            return next((value for value in self.boundary_values() if value != self.default), None)
+        if self.kind == "edit" or self.minimum is None or self.maximum is None:
+            return None
+        if not self.default or not self.accepts(self.default):
+            return None
+        default, low, step = int(self.default, self.base), self.minimum, self.step or 1
+        most = (self.maximum - low) // step
+        wanted = min(max((default + default // 2 - low) // step, 0), most)
+        near = [low + place * step for place in (wanted, wanted + 1, wanted - 1) if 0 <= place <= most]
+        return next((self._text(number) for number in near if number != default), None)
+
     def values_outside(self) -> tuple[str, ...]:
         """What must be refused: beyond both ends, between two steps, no number, and no choice of an enum."""
         if self.kind == "edit":
@@ -83,6 +101,13 @@ class Keyword:
 
     def _text(self, number: int) -> str:
         return f"{number:x}" if self.base == 16 else str(number)
+
+
+def harmless(offered: Iterable[Keyword]) -> tuple[Keyword, ...]:
+    """Those of ``offered`` that are :data:`HARMLESS` and can be moved off their default; the first one suits best."""
+    ranks = {name.lower(): rank for rank, name in enumerate(HARMLESS)}
+    movable = [keyword for keyword in offered if keyword.name.lower() in ranks and keyword.off_default() is not None]
+    return tuple(sorted(movable, key=lambda keyword: ranks[keyword.name.lower()]))
 
 
 def read(registry: Iterable[AddReg]) -> tuple[Keyword, ...]:

@@ -26,8 +26,6 @@ from hil.storm.written_test import Written, write_test
 _MISSED = 0.05
 """Chance with which a sequence that fails only sometimes may be taken for a good one while it is shrunk."""
 _MOST_REPEATS = 10
-SETTINGS = ("*InterruptModeration", "*ReceiveBuffers", "*TransmitBuffers")
-"""What may be changed at any time, without a word to the partner."""
 
 
 @dataclass(frozen=True)
@@ -206,13 +204,13 @@ def _repeats(rate: float) -> int:
 def _values(running: Running) -> dict[str, list[str]]:
     """What to set: of the harmless settings that the package offers, two values that are not the default."""
     from hil.package import Package
+    from hil.package.keywords import harmless
 
     packages = running.testbed.packages
     if packages is None:
         return {}
-    offered = {keyword.name: keyword for keyword in Package.load(packages.current).keywords}
     chosen = {}
-    for keyword in (offered[name] for name in SETTINGS if name in offered):
+    for keyword in harmless(Package.load(packages.current).keywords):
         others = [value for value in keyword.boundary_values() if value != keyword.default]
         chosen[keyword.name] = others[:2]
     return chosen

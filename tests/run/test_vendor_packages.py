@@ -1,0 +1,37 @@
+"""Runs of the suites with packages that are good, and other than the sample of the virtual bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from runs import Desk, Runs
+from vendor_package import vendor_package, with_range, without
+
+from hil.errors import ExitCode
+from hil.package.keywords import HARMLESS
+
+SUITES = Path(__file__).parents[2] / "suites"
+KEEPS = SUITES / "test_link.py::test_restart_keeps_settings"
+"""A test that moves a setting off its default."""
+
+
+@pytest.mark.parametrize(
+    ("edit", "verdict"),
+    [
+        pytest.param(with_range("*ReceiveBuffers", 64, 32, 320, 32), "passed", id="smaller-rings"),
+        pytest.param(without("*ReceiveBuffers"), "passed", id="no-rings"),
+        pytest.param(without(*HARMLESS), "skipped", id="nothing-to-turn"),
+    ],
+)
+def test_settings_of_another_driver(edit, verdict, desk: Desk, runs: Runs, tmp_path: Path) -> None:
+    """A test that moves a setting takes one that this driver offers, to a value within its range; where there is none
+    it is skipped, with the reason.
+
+    A driver is not wrong, and the harness not broken, for having other rings than the sample.
+    """
+    outcome = runs(desk.variant(tmp_path, {}), "", *vendor_package(tmp_path, edit), str(KEEPS))
+    assert outcome.exit_code == ExitCode.OK, outcome.text
+    assert list(outcome.verdicts.values()) == [verdict]
+    if verdict == "skipped":
+        assert "the driver offers none of *ReceiveBuffers" in outcome.text
