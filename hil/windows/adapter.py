@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
-from hil.errors import DeviceMissing, DutError, LinkLost
+from hil.errors import DeviceMissing, DutError, LinkLost, UsageError
 from hil.remote import Command, CommandTimeout, Pipeline, PowerShellError
 from hil.testbed import model
 from hil.wait import pause, wait_until
 from hil.windows.adapter_info import PATTERN_KINDS, AdapterInfo, DriverInfo, Statistics, WakePattern, info_of
 from hil.windows.device import NOT_FOUND, Device, DeviceState, problem_name, state_of
-from hil.windows.features import Features
+from hil.windows.features import Features, property_text
 from hil.windows.find import find_device
 
 if TYPE_CHECKING:
@@ -70,21 +70,33 @@ class Adapter:
         return self._remember(info_of(found[0]))
 
     def settings(self) -> dict[str, str]:
-        """Advanced properties: keyword (``*JumboPacket``) to registry value, lists joined by a comma."""
+        """Advanced properties: keyword (``*JumboPacket``) to registry value; empty for an optional one not set."""
         rows = self._ask("Get-NetAdapterAdvancedProperty")
-        return {str(row["RegistryKeyword"]): _joined(row["RegistryValue"]) for row in rows}
+        return {str(row["RegistryKeyword"]): property_text(row["RegistryValue"]) for row in rows}
 
     def set(self, keyword: str, value: str | int, *, restart: bool = True) -> None:
-        """Write one advanced property; the adapter restarts to take it, unless told otherwise."""
+        """Write one advanced property; the adapter restarts to take it, unless told otherwise.
+
+        An empty text takes an optional property away.
+        """
+        if value == "":
+            self.reset(keyword, restart=restart)
+            return
         self._change(
             "Set-NetAdapterAdvancedProperty", RegistryKeyword=keyword, RegistryValue=[str(value)], **_no(restart)
         )
 
-    def reset(self, *keywords: str) -> None:
-        """Back to the defaults of the INF; every property when none is named."""
-        rows = self._ask("Get-NetAdapterAdvancedProperty")
-        shown = [str(row["DisplayName"]) for row in rows if not keywords or row["RegistryKeyword"] in keywords]
-        self._change("Reset-NetAdapterAdvancedProperty", DisplayName=shown)
+    def reset(self, *keywords: str, restart: bool = True) -> None:
+        """Back to the defaults of the INF, which of an optional property may be none; every one when none is named."""
+        names = {
+            str(row["RegistryKeyword"]): str(row["DisplayName"])
+            for row in self._ask("Get-NetAdapterAdvancedProperty")
+        }
+        unknown = [keyword for keyword in keywords if keyword not in names]
+        if unknown:
+            raise UsageError(f"a property {', '.join(unknown)}", seen="the adapter has no such property")
+        shown = [names[keyword] for keyword in keywords or names]
+        self._change("Reset-NetAdapterAdvancedProperty", DisplayName=shown, **_no(restart))
 
     def statistics(self) -> Statistics:
         row = self._ask("Get-NetAdapterStatistics")[0]
@@ -309,10 +321,6 @@ def _day(value: object) -> date | None:
     if not isinstance(value, datetime):
         return None
     return (value.astimezone(UTC) if value.tzinfo else value).date()
-
-
-def _joined(values: object) -> str:
-    return ",".join(map(str, values)) if isinstance(values, list | tuple) else str(values)
 
 
 def _no(restart: bool) -> dict[str, bool]:

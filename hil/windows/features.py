@@ -27,8 +27,14 @@ _PROFILES = ("", "Closest", "ClosestStatic", "NUMA", "NUMAStatic", "Conservative
 _CHECK_BOX = ("Unsupported", "Disabled", "Enabled")
 _DRIVER_KEY = "DEVPKEY_Device_Driver"
 _NO_SUCH_CMDLET = "CommandNotFoundException"
-_UNSET = ("", "--")
+_NOT_SET = "--"
 """How Windows shows an optional property that nobody has set."""
+
+
+def property_text(shown: object) -> str:
+    """Registry value of an advanced property, lists joined by a comma; empty for an optional one that is not set."""
+    text = ",".join(map(str, shown)) if isinstance(shown, list | tuple) else str(shown)
+    return "" if shown is None or text == _NOT_SET else text
 
 
 @dataclass(frozen=True)
@@ -71,11 +77,9 @@ class Feature:
         return first == self.name and rest in self.properties
 
     def _plain(self, name: str, seen: object) -> Value:
-        if isinstance(seen, list | tuple):
-            seen = ",".join(map(str, seen))
-        if seen is None or seen in _UNSET:
-            return ""
-        if isinstance(seen, bool | str):
+        if seen is None or isinstance(seen, list | tuple | str):
+            return property_text(seen)
+        if isinstance(seen, bool):
             return seen
         number = int(seen) if isinstance(seen, PSEnum) else int(str(seen))
         labels = self.labels.get(name, ())
@@ -282,14 +286,14 @@ class Features:
         for feature in FEATURES:
             values = {key: value for key, value in wanted.items() if feature.owns(key) and key not in unset}
             commands += feature.writes(name, values) if values else ()
-        if unset:
-            commands.append(self._take_away(name, unset))
         for command, result in zip(commands, self._adapter.machine.shell.batch(commands, check=False), strict=True):
             if result.errors:
                 error = PowerShellError(str(command), tuple(result.errors), where=self._adapter.machine.where)
                 if error.category == "PermissionDenied":
                     raise error
                 raise DutError(str(command), seen=error.message, where=self._adapter.name) from error
+        if unset:
+            self._adapter.reset(*unset, restart=False)
 
     def _revive(self, before: Snapshot) -> None:
         device = self._adapter.device
@@ -301,12 +305,6 @@ class Features:
         device.disable()
         device.enable()
         self._adapter.wait_up()
-
-    def _take_away(self, name: str, keywords: Sequence[str]) -> Command:
-        """Reset- knows properties by the name that is shown."""
-        rows = self._adapter.machine.shell.run(Command(f"Get-{PROPERTIES.noun}", Name=name))
-        shown = [str(row["DisplayName"]) for row in rows if row["RegistryKeyword"] in keywords]
-        return Command(f"Reset-{PROPERTIES.noun}", Name=name, DisplayName=shown, NoRestart=True)
 
     def _unknown(self, key: str) -> UsageError:
         known = [feature.key(name) for feature in FEATURES if not feature.row_key for name in feature.properties]

@@ -71,6 +71,30 @@ def test_settings(adapter: Adapter) -> None:
     assert adapter.settings()["*ReceiveBuffers"] == default
 
 
+def test_optional_setting_that_nobody_has_set(desk: Desk, adapter: Adapter) -> None:
+    """Windows shows it as two dashes; here it is empty, as in a snapshot of all settings, and empty takes it away.
+
+    Two dashes that are written back are a password or an address which nobody chose.
+    """
+    query = Command("Get-NetAdapterAdvancedProperty", Name=adapter.name, RegistryKeyword="SecureOnPassword")
+    shown = {name: desk.machine.shell.run(query)[0][name] for name in ("RegistryValue", "DisplayValue")}
+    assert shown == {"RegistryValue": ["--"], "DisplayValue": "--"}
+    before = adapter.settings()
+    assert before["SecureOnPassword"] == ""
+    assert before == adapter.features.snapshot().properties()
+    adapter.set("SecureOnPassword", "02A1B2C3D4E5", restart=False)
+    assert adapter.settings()["SecureOnPassword"] == "02A1B2C3D4E5"
+    adapter.set("SecureOnPassword", before["SecureOnPassword"], restart=False)
+    assert adapter.settings() == before
+    assert list(desk.machine.shell.run(query)[0]["RegistryValue"]) == ["--"]
+
+
+def test_reset_of_what_the_driver_does_not_have(adapter: Adapter) -> None:
+    """A misspelt keyword resets nothing: not a single name would mean every property to Windows."""
+    with pytest.raises(UsageError, match="no such property"):
+        adapter.reset("*ReceiveBufers")
+
+
 def test_setting_that_is_refused(adapter: Adapter) -> None:
     """A value outside the INF's range is the device's refusal and says so; the old value stays."""
     before = adapter.settings()

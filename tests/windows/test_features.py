@@ -74,6 +74,12 @@ def test_written_compared_and_restored(adapter: Adapter, before: Snapshot) -> No
     assert adapter.info().mac == adapter.info().permanent_mac
 
 
+def test_optional_property_is_taken_away(adapter: Adapter, before: Snapshot) -> None:
+    """An empty text, and nothing else, is written: what a test set on an optional property goes without a trace."""
+    adapter.features.set({"NetworkAddress": "020000000009"}, restart=False)
+    assert adapter.features.set({"NetworkAddress": ""}, restart=False) == before
+
+
 def test_every_feature(rich: Adapter) -> None:
     """Each property of each feature is written, read back, and restored: twelve families of cmdlets, one mechanism."""
     before = rich.features.snapshot()

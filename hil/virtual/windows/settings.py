@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hil.virtual.windows.registry import Registry
 
 CLASS_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Class"
+NOT_SET = "--"
+"""What Windows shows, as registry and as display value, of an optional property that nobody has set."""
 TYPES = {"int": 1, "long": 2, "word": 3, "dword": 4, "enum": 5, "edit": 6}
 
 
@@ -29,10 +31,16 @@ class Setting:
     step: str = ""
     base: str = "10"
     optional: bool = False
+    present: bool = True
+    """The driver key holds a value, not only the INF a default."""
+
+    @property
+    def shown_value(self) -> str:
+        return self.value if self.present or not self.optional else NOT_SET
 
     @property
     def display_value(self) -> str:
-        return self.choices.get(self.value, self.value)
+        return self.choices.get(self.shown_value, self.shown_value)
 
     @property
     def default_display_value(self) -> str:
@@ -76,7 +84,7 @@ def read(registry: Registry, driver_key: str) -> dict[str, Setting]:
             value=str(current.data) if current else texts.get("default", ""),
             choices={value.name: str(value.data) for value in choices.values.values()} if choices else {},
             minimum=texts.get("min", ""), maximum=texts.get("max", ""), step=texts.get("step", ""),
-            base=texts.get("base", "10"), optional=texts.get("optional", "0") == "1",
+            base=texts.get("base", "10"), optional=texts.get("optional", "0") == "1", present=current is not None,
         )  # fmt: skip
     return found
 

@@ -124,13 +124,13 @@ def setting_base(adapter: Adapter, instance: str) -> dict[str, object]:
 
 def property_object(adapter: Adapter, setting: Setting) -> PSRecord:
     properties = setting_base(adapter, f"{adapter.guid}::{setting.keyword}") | {
-        "ValueName": setting.keyword, "ValueData": [setting.value],
+        "ValueName": setting.keyword, "ValueData": [setting.shown_value],
         "DefaultDisplayValue": setting.default_display_value, "DefaultRegistryValue": setting.default,
         "DisplayName": setting.display_name, "DisplayParameterType": PSUInt(TYPES.get(setting.type, 6)),
         "DisplayValue": setting.display_value, "NumericParameterBaseValue": setting.base or None,
         "NumericParameterMaxValue": setting.maximum or None, "NumericParameterMinValue": setting.minimum or None,
         "NumericParameterStepValue": setting.step or None, "Optional": setting.optional,
-        "RegistryDataType": PSUInt(1), "RegistryKeyword": setting.keyword, "RegistryValue": [setting.value],
+        "RegistryDataType": PSUInt(1), "RegistryKeyword": setting.keyword, "RegistryValue": [setting.shown_value],
         "ValidDisplayValues": list(setting.choices.values()) or None,
         "ValidRegistryValues": list(setting.choices) or None, "PSComputerName": None,
     }  # fmt: skip
