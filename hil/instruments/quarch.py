@@ -12,6 +12,7 @@ import re
 import struct
 from dataclasses import dataclass
 
+from hil.clock import now_s
 from hil.errors import UsageError
 from hil.instruments.manners import Ask, Manners
 from hil.instruments.profile import AT_ONCE, HAND, Profile
@@ -31,14 +32,19 @@ _MOST_GLITCH_UNITS = 200
 _LENGTH = struct.Struct("<H")
 _REOPEN_S = 0.15
 """A module refuses a session that is opened within 50 ms of the last one's end; the vendor's client waits this long."""
+_ended_s: dict[str, float] = {}
+"""When the last session with each module ended, however it did. Another process takes longer than that to start."""
 
 
 class QuarchLine:
-    """A line to ``host`` or ``host:port``."""
+    """A line to ``host`` or ``host:port``; a module that was just left is given its time first."""
 
     def __init__(self, resource: str, timeout_s: float, _manners: Manners) -> None:
         host, _, port = resource.partition(":")
-        self._timeout_s = timeout_s
+        self._resource, self._timeout_s = resource, timeout_s
+        free_s = _ended_s.get(resource, 0.0) + _REOPEN_S
+        if (remaining_s := free_s - now_s()) > 0:
+            pause(remaining_s, why="a Quarch module frees its session")
         self._wire = Wire(host, int(port or PORT), timeout_s)
 
     def send(self, message: bytes) -> None:
@@ -65,10 +71,10 @@ class QuarchLine:
 
     def abandon(self) -> None:
         self._wire.close()
+        _ended_s[self._resource] = now_s()
 
-    def close(self) -> None:
-        self._wire.close()
-        pause(_REOPEN_S, why="a Quarch module frees its session")
+    close = abandon
+    """There is no word of parting."""
 
 
 def quarch_identity(ask: Ask) -> Identity:

@@ -188,6 +188,20 @@ def test_pull_is_not_repeated(lab, server, slot):
     assert [on for on, _ in lab.ends.done] == [False]
 
 
+@pytest.mark.parametrize("mishap", [Mishap.SILENT, Mishap.RST])
+def test_plug_after_a_lost_pull(lab, server, slot, mishap):
+    """The undo of a lost pull plugs at once, although a module refuses a session right after the last one's end.
+
+    Else a single lost answer leaves the NIC of the bench pulled, for everybody who comes after.
+    """
+    slot = slot()
+    lab.call(lambda: server.habits.mishaps.extend([Mishap.PASS, mishap]))
+    with pytest.raises(BenchError, match="not known"):
+        slot.pull()
+    slot.plug()
+    assert [on for on, _ in lab.ends.done] == [False, True]
+
+
 def test_answer_in_several_frames(peer, journal, tmp_path):
     """Some answers come in more than one frame; the prompt ends them."""
 

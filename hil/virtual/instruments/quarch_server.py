@@ -21,6 +21,7 @@ _UNITS_S = {"": 1e-3, "ms": 1e-3, "us": 1e-6}
 _GLITCH_UNITS_S = {
     "50ns": 5e-8, "500ns": 5e-7, "5us": 5e-6, "50us": 5e-5, "500us": 5e-4, "5ms": 5e-3, "50ms": 5e-2, "500ms": 0.5,
 }  # fmt: skip
+_FREES_SESSION_S = 0.05
 _OK = "OK"
 _NOT_KNOWN, _OUT_OF_RANGE = "FAIL: 0x02 -Command not recognised", "FAIL: 0x10 -Parameter out of range"
 
@@ -142,13 +143,29 @@ class Torridon:
 
 
 class QuarchServer(InstrumentServer[Torridon]):
-    """Frames of two length bytes, low byte first, and text that ends in CR LF; answers end in CR LF and a prompt."""
+    """Frames of two length bytes, low byte first, and text that ends in CR LF; answers end in CR LF and a prompt.
+
+    A session that is opened right after the last one's end is refused.
+    """
+
+    def __init__(self, device: Torridon) -> None:
+        super().__init__(device)
+        self._free_s = 0.0
 
     @property
     def resource(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def _full(self) -> bool:
+        return super()._full() or asyncio.get_running_loop().time() < self._free_s
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._session(reader, writer)
+        finally:
+            self._free_s = asyncio.get_running_loop().time() + _FREES_SESSION_S
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
             command = await reader.readexactly(size)
