@@ -65,6 +65,20 @@ def test_a_flaky_defect_is_found(place: Path) -> None:
     assert "| 3.4.0.0 | 3.4.0.0 |" in (place / "reports/flaky/bisect.md").read_text()
 
 
+def test_windows_crashes_in_an_install(place: Path) -> None:
+    """The machine is brought back and the package tried again; the crash is held against no test of another package.
+
+    Packages that crash Windows are what people bisect for; "the bench is unfit" after hours would be no answer.
+    """
+    faults = ("--fault=storm_faults:CrashesInstalls", "--fault=storm_faults:OftenWrongMac@3.4.0.0")
+    done = bisect(place, "test_suite.py::test_mac", *faults, "--seed=11", "--run-id=crash")
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    told = json.loads((place / "reports/crash/bisect.json").read_text())
+    assert told["first_bad"] == "3.4.0.0"
+    assert {row["version"] for row in told["rows"] if row["failures"]} == {"3.4.0.0", "3.7.0.0"}
+    assert (place / "reports/crash/journal.jsonl").read_text().count("the connection ended") >= 2
+
+
 def test_one_test_is_wanted(request: pytest.FixtureRequest) -> None:
     """Several tests are refused before a bench is started."""
     probing = Probing(Candidates(()), Search(2), tell=print)

@@ -95,3 +95,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file"):
         RunFolder(tmp_path / "file", "desk")
+
+
+def test_each_test_has_files_of_its_own(tmp_path: Path) -> None:
+    """Names that differ only in signs, or in the folder of the suite, never share captures, dumps or a bundle."""
+    names = ["a/test_x.py::t", "b/test_x.py::t", "test_x.py::t[rx/tx]", "test_x.py::u[rx/tx]", "test_x.py::t[a b]",
+             "test_x.py::t[a-b]", "test_x.py::t[2]", "test_x.py::t#2"]  # fmt: skip
+    folder = RunFolder(tmp_path, "desk")
+    assert len({folder.artifacts_of(name) for name in names}) == len(names)
+    assert all(folder.artifacts_of(name).parent == folder.artifacts for name in names)

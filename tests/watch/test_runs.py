@@ -98,3 +98,14 @@ def test_folders_of_others(tmp_path: Path, line: str) -> None:
 def test_no_folder_yet(tmp_path: Path) -> None:
     """It may be watched before the first run makes it."""
     assert Runs(tmp_path / "none").look()["now"] == []
+
+
+def test_reports_that_are_away(tmp_path: Path) -> None:
+    """A share that is gone for a while shows nothing for a while; the page does not stay dark when it is back."""
+    reports = tmp_path / "reports"
+    reports.write_text("")
+    runs = Runs(reports)
+    assert runs.look()["past"] == []
+    reports.unlink()
+    a_run(reports / "night", NIGHT)
+    assert [run["run"] for run in runs.look()["past"]] == ["night"]
