@@ -22,7 +22,7 @@ def status(testbed: File) -> int:
     from hil.testbed.lease import standing
     from hil.testbed.out_of_service import out_of_service
 
-    described = _load(testbed)
+    described = _load(testbed, must_exist=False)
     seen, note = standing(described), out_of_service(described)
     print(f"lease    {_told(seen)}")
     if seen.owner is not None and seen.owner.left:
@@ -35,7 +35,7 @@ def release(testbed: File) -> int:
     """Put a bench back into service that was quarantined or tripped; for a person who has seen to it."""
     from hil.testbed.out_of_service import put_back
 
-    cleared = put_back(_load(testbed))
+    cleared = put_back(_load(testbed, must_exist=False))
     print(f"in service again; it was {cleared}" if cleared else "it was in service")
     return int(ExitCode.OK)
 
@@ -72,16 +72,17 @@ def off(testbed: File) -> int:
     from hil.journal import Journal
     from hil.run.emergency import emergency_off
 
-    cuts = emergency_off(_load(testbed), Journal())
+    cuts = emergency_off(_load(testbed, must_exist=False), Journal())
     for cut in cuts:
         print(f"{cut.name:<28} {'NOT OFF: ' + cut.problem if cut.problem else f'ok, after {cut.after_s:.2f} s'}")
     return int(ExitCode.BENCH if any(cut.problem for cut in cuts) else ExitCode.OK)
 
 
-def _load(file: Path) -> Testbed:
+def _load(file: Path, *, must_exist: bool = True) -> Testbed:
+    """``must_exist``: packages, keys and tools, too; an emergency asks for none of them."""
     from hil.testbed.load import load
 
-    described = load(file)
+    described = load(file, must_exist=must_exist)
     if described.virtual is not None:
         raise UsageError(
             "the testbed of a bench that stands", seen="the description of a virtual one", where=str(file),

@@ -20,8 +20,10 @@ from hil.clock import now_s
 from hil.errors import ExitCode
 from hil.instruments import Switch
 from hil.journal import Journal
-from hil.testbed.model import Testbed, Virtual
+from hil.testbed.lease import LeaseLost, lease
+from hil.testbed.model import Packages, Testbed, Virtual
 from hil.testbed.out_of_service import Reason, take_out
+from hil.testbed.state import machine_folder
 from hil.virtual.lab import Lab
 from hil.wait import wait_until
 
@@ -140,6 +142,42 @@ def test_emergency_off_that_fails_says_so(place: Callable[..., Place]) -> None:
     assert "ok, after" in lines["outlet"]
     assert "NOT OFF" in lines["slot"]
     assert "NOT OFF: power below 1 W" in lines["the meter's word"]
+
+
+def test_emergency_off_without_the_files_of_a_run(place: Callable[..., Place]) -> None:
+    """A package that is being built, or a key that is elsewhere, keeps nobody from cutting the power.
+
+    Who sees smoke has a testbed file of last week, and no minute to mend it.
+    """
+
+    def without_files(testbed: Testbed) -> Testbed:
+        return testbed.model_copy(update={"packages": Packages(current=Path("/not/built/yet"))})
+
+    box = place(without_files)
+    with Bench(box.testbed, Journal()) as seen:
+        code, said = box.bench("off")
+        assert code == ExitCode.OK, said
+        assert (seen.outlet.state(), seen.slot.state()) == (Switch.OFF, Switch.OFF)
+    assert "tripped by" in box.bench("status")[1]
+    assert "it was tripped by" in box.bench("release")[1]
+    assert box.bench("recover")[0] == ExitCode.USAGE
+
+
+def test_emergency_off_outranks_the_holder_although_its_note_fails(place: Callable[..., Place]) -> None:
+    """Where the note that the bench is tripped cannot be written, the run that holds it has lost it all the same.
+
+    It would switch on again what was just cut.
+    """
+    box = place()
+    note = machine_folder(box.testbed) / "out-of-service"
+    with Bench(box.testbed, Journal()) as seen, lease(box.testbed, run="mine") as held:
+        note.mkdir()
+        code, said = box.bench("off")
+        assert code == ExitCode.BENCH
+        assert "NOT OFF: " in next(line for line in said.splitlines() if "the note that it is tripped" in line)
+        with pytest.raises(LeaseLost):
+            held.check()
+        assert seen.outlet.state() is Switch.OFF
 
 
 def test_quarantine_and_release(place: Callable[..., Place]) -> None:
