@@ -13,7 +13,7 @@ from hil.instruments.amt import Amt
 from hil.instruments.commands import LABGRID, UHUBCTL, YKUSH
 from hil.instruments.http import HttpSwitch, Request
 from hil.instruments.manners import Manners
-from hil.instruments.quarch import torridon
+from hil.instruments.quarch import RESET_S, torridon
 from hil.instruments.scpi import Scpi, ScpiMeter, ScpiSupply, ScpiSwitch
 from hil.instruments.snmp import Snmp, SnmpTree
 from hil.instruments.switching import Contact
@@ -165,11 +165,12 @@ _CHECKED_TORRIDON = "virtual instrument; vendor library; bounce of a pull and gl
 BREAKERS = (
     Family(
         "quarch", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon(),
-        note="pins break as the module is set up (by default staggered, as by a hand) or as a call's profile says",
+        note="pins break as a call's profile says, staggered as by a hand without one; other settings are left alone",
     ),
     Family(
-        "quarch-hand", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON, torridon("conf:def state"),
-        note="resets the module to its default at each open: pins staggered, as by a hand",
+        "quarch-hand", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON,
+        torridon("conf:def state", prepared_s=RESET_S),
+        note="resets the module to its default at each open, which takes 6 s: pins staggered, as by a hand",
     ),
     Family(
         "quarch-at-once", _TORRIDON, ("slot", "cable"), ("TCP 9760",), _CHECKED_TORRIDON,

@@ -73,5 +73,7 @@ class Manners:
     """Whether ``*ESR?`` is answered; its power-on bit tells that the instrument restarted and lost its settings."""
     prepare: tuple[str, ...] = ()
     """Commands to send after each open."""
+    prepared_s: float = 0.0
+    """What those take after they were acknowledged."""
     read_termination: str = "\n"
     write_termination: str = "\n"

@@ -32,6 +32,8 @@ _MOST_GLITCH_UNITS = 200
 _LENGTH = struct.Struct("<H")
 _REOPEN_S = 0.15
 """A module refuses a session that is opened within 50 ms of the last one's end; the vendor's client waits this long."""
+RESET_S = 6.5
+"""Until a module is at its defaults again; the vendor's example waits 6 s."""
 _ended_s: dict[str, float] = {}
 """When the last session with each module ended, however it did. Another process takes longer than that to start."""
 
@@ -90,29 +92,33 @@ def quarch_identity(ask: Ask) -> Identity:
 class QuarchContact(ScpiContact):
     """A breaker module. Its pins hang on timed sources by their length; a profile is how those six are set.
 
-    A module whose pins were moved to the immediate source (``timed`` False) cannot be told a profile.
+    What it is set to is not known until it was told: a run that died, or a person, may have left it bouncing, and with
+    its connection it may have lost its power. A module whose pins were moved to the immediate source (``timed`` False)
+    cannot be told a profile.
     """
 
     def __init__(self, session: Session, table: ScpiSwitch, channel: str, suffix: str, *, timed: bool) -> None:
         super().__init__(session, table, channel)
         self._suffix, self._timed = suffix.format(channel=channel), timed
-        self._shaped: Profile | None = None
+        self._shaped: tuple[Profile, int] | None = None
+        """What it was told in full, and on which of the session's connections."""
 
     def shape(self, profile: Profile | None) -> None:
-        wanted = HAND if profile is None and self._shaped is not None else profile
-        if wanted is None or wanted == self._shaped:
-            return
         if not self._timed:
-            if wanted == AT_ONCE:
+            if profile in (None, AT_ONCE):
                 return
             raise UsageError(
-                f"a pull {wanted.name}", seen="all pins of this module are on its immediate source",
+                f"a pull {profile.name}", seen="all pins of this module are on its immediate source",
                 where=self._session.where, next_step="name it as family quarch in the testbed",
             )  # fmt: skip
-        self._shaped = None  # unknown, should it break off in the middle
-        for command in source_settings(wanted):
-            self._session.command(command + self._suffix)
-        self._shaped = wanted
+        wanted = profile or HAND
+        with self._session.transaction() as session:
+            if self._shaped == (wanted, opens := session.opens):
+                return
+            self._shaped = None  # unknown, should it break off in the middle
+            for command in source_settings(wanted):
+                session.command(command + self._suffix)
+            self._shaped = wanted, opens
 
     def glitch(self, seconds: float) -> None:
         for command in glitch_settings(seconds):
@@ -163,11 +169,11 @@ class Torridon(Scpi):
         return QuarchContact(session, self.switch, spec.channel, self.suffix, timed=self.timed)
 
 
-def torridon(*prepare: str, suffix: str = "", timed: bool = True) -> Torridon:
+def torridon(*prepare: str, prepared_s: float = 0.0, suffix: str = "", timed: bool = True) -> Torridon:
     return Torridon(
         Manners(
             models="Quarch", open=QuarchLine, identify=quarch_identity, acknowledged="OK", error_query=None,
-            status_register=False, prepare=prepare,
+            status_register=False, prepare=prepare, prepared_s=prepared_s,
         ),
         switch=ScpiSwitch(
             f"run:power up{suffix}", f"run:power down{suffix}", f"run:power?{suffix}",

@@ -20,6 +20,7 @@ from hil.instruments.manners import Line, Manners
 from hil.instruments.roles import Identity
 from hil.instruments.wire import Health
 from hil.journal import Journal
+from hil.wait import pause
 
 _MOST_ERRORS = 32
 _MOST_SHOWN = 500
@@ -169,6 +170,8 @@ class Session:
             self._note("left in the error queue by an earlier user", entry=entry)
         for message in self._manners.prepare:
             self.command(message)
+        if self._manners.prepared_s:
+            pause(self._manners.prepared_s, why=f"{self.name} takes up its settings", journal=self._journal)
 
     def _connect(self) -> None:
         started_s = now_s()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from misbehaving_peer import spent
 
 from hil.errors import BenchError, UsageError
-from hil.instruments import AT_ONCE, BOUNCE, HAND, Profile, Slot, Switch, open_instrument
-from hil.instruments.quarch import glitch_settings
+from hil.instruments import AT_ONCE, BOUNCE, HAND, Profile, Slot, Switch, family_named, open_instrument
+from hil.instruments.quarch import glitch_settings, torridon
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.testbed.model import Instrument
 from hil.virtual.faults import Fault
@@ -27,11 +28,17 @@ def framed(text):
 def server(lab):
     wiring = Wiring("slot", 1, lambda on: lab.ends.done.append((on, time.monotonic())), on=True, move_s=0.0)
     server = QuarchServer(Torridon("QTL1688-02-017", wiring=wiring, faults=Fault()))
+    server.device.reset_s = QUICK_RESET_S
     lab.serve(server)
     return server
 
+
 TRIES = 4
 """A busy computer is late now and then, and never early."""
+QUICK_RESET_S = 0.05
+QUICK_HAND = replace(family_named("quarch-hand"), dialect=torridon("conf:def state", prepared_s=2 * QUICK_RESET_S))
+"""As the family, for a module whose reset takes no seconds."""
+RESETS = f"{__name__}:QUICK_HAND"
 
 
 @pytest.fixture
@@ -59,17 +66,17 @@ def test_pull_and_plug(lab, slot):
     assert [on for on, _ in lab.ends.done] == [False, True]
 
 
-@pytest.mark.parametrize(("family", "least_s", "most_s"), [("quarch-at-once", 0, 0.015), ("quarch-hand", 0.02, 0.1)])
-def test_profile_of_the_pull(lab, slot, family, least_s, most_s):
-    """All pins at once is a surprise removal; the default staggers them as a hand does."""
+@pytest.mark.parametrize(("family", "least_s", "most_s"), [("quarch-at-once", 0, 0.015), (RESETS, 0.045, 0.1)])
+def test_profile_of_the_plug(lab, slot, family, least_s, most_s):
+    """All pins at once is a surprise; the default staggers them as a hand does."""
     slot = slot(family)
     taken_s = []
     for _ in range(TRIES):
-        slot.plug()
+        slot.pull()
         pause(0.08, why="the contacts to stop bouncing")
         lab.ends.done.clear()
         started = time.monotonic()
-        slot.pull(witness=lambda: bool(lab.ends.done))
+        slot.plug(witness=lambda: bool(lab.ends.done))
         taken_s.append(lab.ends.done[0][1] - started)
     assert least_s <= min(taken_s) <= most_s
 
@@ -116,6 +123,49 @@ def test_profile_holds_for_one_call(lab, slot):
     slot.pull()
     pause(0.05, why="a second edge, if there is one")
     assert [position for position, _ in lab.ends.done] == [False]
+
+
+def test_profile_of_a_run_that_died(lab, server, slot):
+    """A run that was killed after a bouncing plug leaves the module bouncing; the next one does not bounce.
+
+    Else every surprise removal of a night is a bounce, and the driver is blamed for it.
+    """
+    slot("quarch").plug(profile=BOUNCE)
+    assert lab.call(lambda: server.device.sources[1].length_s) == BOUNCE.bounce_s
+    slot("quarch").pull()
+    assert lab.call(lambda: server.device.sources[1].length_s) == 0
+
+
+def test_profile_that_was_lost_halfway(lab, server, slot):
+    """Settings that broke off in the middle are not left in the module: the next call sends all of its own."""
+    slot = slot("quarch")
+    lab.call(lambda: server.habits.mishaps.extend([*[Mishap.PASS] * 6, Mishap.RST]))
+    with pytest.raises(InstrumentLost):
+        slot.pull(profile=BOUNCE)
+    assert lab.call(lambda: server.device.sources[1].length_s) == BOUNCE.bounce_s
+    slot.pull()
+    assert lab.call(lambda: server.device.sources[1].length_s) == 0
+
+
+@pytest.mark.parametrize("family", ["quarch", RESETS])
+def test_profile_of_a_module_that_restarted(lab, server, slot, family):
+    """With its connection a module may have lost its settings, so that they are sent again.
+
+    Else it moves as a hand does, and the report says that all pins moved at once.
+    """
+    slot = slot(family)
+    slot.pull(profile=AT_ONCE)
+    lab.run(server.restart())
+    slot.plug(profile=AT_ONCE)
+    assert lab.call(lambda: server.device.sources[3].delay_s) < 0.001
+
+
+def test_reset_is_waited_for(lab, server, slot):
+    """A module takes seconds to reset and forgets what it is told in between; it is told nothing until then."""
+    assert family_named("quarch-hand").dialect.manners.prepared_s >= Torridon.RESET_S
+    slot(RESETS).pull(profile=AT_ONCE)
+    pause(3 * QUICK_RESET_S, why="a reset that comes late")
+    assert lab.call(lambda: server.device.sources[3].delay_s) < 0.001
 
 
 def test_glitch(lab, slot):

@@ -13,7 +13,7 @@ from hil.virtual.instruments.relay import Relay, Wiring
 from hil.virtual.instruments.server import InstrumentServer
 
 _LENGTH = struct.Struct("<H")
-_DEFAULT_DELAY_MS = 25
+_DEFAULT_STEP_S = 0.025
 _IMMEDIATE = 7
 _AT_ONCE_S = 0.0005
 _MOST_DELAY_MS = 1270
@@ -30,7 +30,7 @@ _NOT_KNOWN, _OUT_OF_RANGE = "FAIL: 0x02 -Command not recognised", "FAIL: 0x10 -P
 class Source:
     """When the pins on it move after a command, and how they bounce then."""
 
-    delay_s: float = _DEFAULT_DELAY_MS / 1000
+    delay_s: float
     length_s: float = 0.0
     period_s: float = 0.0
     duty: float = 0.5
@@ -40,11 +40,15 @@ class Torridon:
     """One module: its power switch and its sources (1..6 timed, 7 immediate), which drive the pins.
 
     Pins come in three lengths, on sources 1 to 3 unless all are moved to one. The NIC is there while all pins touch.
+    After ``conf:def state`` it is at its defaults only when ``reset_s`` are over, and what was set until then is lost.
     """
+
+    RESET_S = 6.0
 
     def __init__(self, serial: str, *, wiring: Wiring, faults: Fault) -> None:
         self.serial = serial
         self._pending: list[asyncio.TimerHandle] = []
+        self.reset_s = self.RESET_S
         self.restart()
         self.relay = Relay(wiring, faults, self)
         self.ignores_sets = False
@@ -55,7 +59,8 @@ class Torridon:
         return {1: self.relay}
 
     def restart(self) -> None:
-        self.sources = {number: Source() for number in range(1, 7)} | {_IMMEDIATE: Source(_AT_ONCE_S)}
+        self.sources = {number: Source((number - 1) * _DEFAULT_STEP_S) for number in range(1, 7)}
+        self.sources[_IMMEDIATE] = Source(_AT_ONCE_S)
         self._driving: tuple[int, ...] = (1, 2, 3)
         self._glitching, self._glitch_s = False, 0.0
 
@@ -81,7 +86,7 @@ class Torridon:
             (r"run:power\?", lambda _: "PLUGGED" if self.relay.told else "PULLED"),
             (r"run:power (up|down)", lambda found: self._run(found[1].lower() == "up")),
             (r"run:glitch once", lambda _: self._glitch()),
-            (r"conf:def state", lambda _: self.restart()),
+            (r"conf:def state", self._reset),
             (r"source:([1-6]):delay (\d+)", self._delay),
             (r"source:([1-6]):delay\?", lambda found: f"{self.sources[int(found[1])].delay_s * 1000:.0f}mS"),
             (r"source:([1-6]):bounce:(length|period) (\d+) ?(ms|us|)", self._bounce),
@@ -91,6 +96,9 @@ class Torridon:
             (r"signal:all:glitch:enable (on|off)", lambda f: setattr(self, "_glitching", f[1].lower() == "on")),
             (r"glitch:setup (\w+) (\d+)", self._set_glitch),
         ]
+
+    def _reset(self, _found: re.Match[str]) -> None:
+        asyncio.get_running_loop().call_later(self.reset_s, self.restart)
 
     def _run(self, on: bool) -> None:
         if on is self.relay.told or self.ignores_sets:
