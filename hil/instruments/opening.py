@@ -10,6 +10,7 @@ from typing import Any
 
 from hil.errors import UsageError
 from hil.instruments.families import FAMILIES, Family
+from hil.instruments.off_time import key_of
 from hil.instruments.roles import Observe, unobserved
 from hil.instruments.scpi import Scpi
 from hil.instruments.session import Sessions
@@ -96,7 +97,7 @@ def open_instrument(
             settle_s=max(spec.settle_s, family.settle_s), confirm_s=family.confirm_s, min_off_s=spec.min_off_s
         )
         opened = _SWITCHED[spec.role](
-            name, contact, journal, timing, key=f"{spec.resource} {spec.channel}", state_dir=state_dir, permit=permit,
+            name, contact, journal, timing, key=key_of(spec), state_dir=state_dir, permit=permit,
             observe=observe,
         )  # fmt: skip
     try:

@@ -111,8 +111,8 @@ class Switching:
             try:
                 if lost is not None and self._contact.read() is wanted:
                     break
-                if self._off_time is not None and not on:
-                    self._off_time.note()  # before, too: this process may die in between
+                if not on:
+                    self._note_off_time()  # before, too: this process may die in between
                 with self._journal.span("instrument", f"{self.name}: set {wanted.value}"):
                     self._permit()
                     self._contact.set(on)
@@ -125,8 +125,8 @@ class Switching:
                 f"{self.name} to {verb}", seen=f"connection lost ({tries} tries); its position is not known",
                 next_step="look at the instrument before going on", where=str(lost.where),
             ) from lost  # fmt: skip
-        if self._off_time is not None and not on:
-            self._off_time.note()
+        if not on:
+            self._note_off_time()
         if self._timing.settle_s:
             pause(self._timing.settle_s, why=f"{self.name} settles", journal=self._journal)
         self._read_back(wanted, verb)
@@ -165,6 +165,15 @@ class Switching:
         except EffectMissing as error:
             self._caught = error
             raise
+
+    def _note_off_time(self) -> None:
+        """Power is cut whether or not it can be noted."""
+        if self._off_time is None:
+            return
+        try:
+            self._off_time.note()
+        except OSError as error:
+            self._journal.event("error", f"{self.name}: when it was switched off is not noted: {error}")
 
     def _wait_off_time(self, on: bool) -> None:
         if on and self._off_time is not None and (remaining_s := self._off_time.remaining_s()) > 0:

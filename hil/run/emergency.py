@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hil.bench import Bench
 from hil.clock import now_s
 from hil.errors import HilError
 from hil.instruments import Switch
+from hil.instruments.off_time import OffTime, key_of
 from hil.journal import Journal
 from hil.testbed.lease import seize
 from hil.testbed.model import Testbed
 from hil.testbed.out_of_service import Reason, take_out
+from hil.testbed.state import state_dir
 
 _OFF = {"outlet": "off", "out_of_band": "off", "supply": "off", "usb_port": "off", "slot": "pull"}
 """The method that takes power away, the most power first."""
@@ -38,7 +41,9 @@ class Cut:
 def emergency_off(testbed: Testbed, journal: Journal) -> list[Cut]:
     """Take power from everything that takes it from an instrument. All of it is tried, nothing is raised for it."""
     started_s = now_s()
-    instruments = {name: one.model_copy(update={"settle_s": 0.0}) for name, one in testbed.instruments.items()}
+    # nothing waits, nothing asks for the state folder, which may be full or gone
+    in_haste = {"settle_s": 0.0, "min_off_s": 0.0}
+    instruments = {name: one.model_copy(update=in_haste) for name, one in testbed.instruments.items()}
     units = _units(testbed)
     with (
         Bench(testbed.model_copy(update={"instruments": instruments}), journal, witnessed=False) as bench,
@@ -48,6 +53,7 @@ def emergency_off(testbed: Testbed, journal: Journal) -> list[Cut]:
         wait([tripping], _TRIP_S)
         cuts = [cut for done in pool.map(lambda names: _cut(bench, names, started_s), units) for cut in done]
         tripped = Cut("the note that it is tripped", now_s() - started_s, tripping.result())
+        _note_off_times(testbed)
         # who held the bench may have switched on at the very moment, but can do so no more
         verified, word = [_verified(bench, cut) for cut in cuts], _witness(bench, started_s)
         if word and not word[0].problem:
@@ -81,6 +87,14 @@ def _take_out(testbed: Testbed) -> None:
 
 def _seize(testbed: Testbed) -> None:
     seize(testbed, run="hil bench off").give_back(left="it was switched off in an emergency")
+
+
+def _note_off_times(testbed: Testbed) -> None:
+    """For whoever switches on again; after the cut, so that a folder that cannot be written stops nothing."""
+    for one in testbed.instruments.values():
+        if one.min_off_s > 0:
+            with suppress(OSError):
+                OffTime(key_of(one), one.min_off_s, state_dir(testbed)).note()
 
 
 def _cut(bench: Bench, names: Sequence[str], started_s: float) -> list[Cut]:

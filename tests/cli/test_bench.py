@@ -19,6 +19,7 @@ from hil.cli import run_command
 from hil.clock import now_s
 from hil.errors import ExitCode
 from hil.instruments import Switch
+from hil.instruments.off_time import OffTime, key_of
 from hil.journal import Journal
 from hil.testbed.lease import LeaseLost, lease
 from hil.testbed.model import Packages, Testbed, Virtual
@@ -178,6 +179,41 @@ def test_emergency_off_outranks_the_holder_although_its_note_fails(place: Callab
         with pytest.raises(LeaseLost):
             held.check()
         assert seen.outlet.state() is Switch.OFF
+
+
+def test_emergency_off_with_a_state_folder_that_cannot_be_written(place: Callable[..., Place]) -> None:
+    """A full disk or a mount that is gone keeps nobody from cutting the power, and the table says what was cut.
+
+    An outlet with a minimum off time notes when it was switched off; an emergency does not wait for that.
+    """
+
+    def unwritable(testbed: Testbed) -> Testbed:
+        assert testbed.state_dir is not None
+        (testbed.state_dir / "file").write_text("")
+        outlet = testbed.instruments["outlet"].model_copy(update={"min_off_s": 30.0})
+        instruments = {**testbed.instruments, "outlet": outlet}
+        return testbed.model_copy(update={"instruments": instruments, "state_dir": testbed.state_dir / "file"})
+
+    box = place(unwritable)
+    with Bench(box.testbed, Journal()) as seen:
+        code, said = box.bench("off")
+        assert code == ExitCode.BENCH
+        problems = [line for line in said.splitlines() if "NOT OFF" in line]
+        assert [line.partition("  ")[0] for line in problems] == ["the note that it is tripped"], said
+        assert (seen.outlet.state(), seen.slot.state()) == (Switch.OFF, Switch.OFF)
+
+
+def test_emergency_off_counts_for_the_minimum_off_time(place: Callable[..., Place]) -> None:
+    """Whoever switches on again after an emergency waits for the capacitors, as after any other cut."""
+
+    def with_minimum(testbed: Testbed) -> Testbed:
+        outlet = testbed.instruments["outlet"].model_copy(update={"min_off_s": 30.0})
+        return testbed.model_copy(update={"instruments": {**testbed.instruments, "outlet": outlet}})
+
+    box = place(with_minimum)
+    assert box.bench("off")[0] == ExitCode.OK
+    outlet = box.testbed.instruments["outlet"]
+    assert OffTime(key_of(outlet), 30.0, box.testbed.state_dir).remaining_s() > 20
 
 
 def test_quarantine_and_release(place: Callable[..., Place]) -> None:

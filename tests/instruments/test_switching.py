@@ -213,6 +213,23 @@ def test_minimum_off_time_survives_the_process(lab, journal, tmp_path):
     second.close()
 
 
+def test_power_is_cut_although_that_cannot_be_noted(lab, journal, records, tmp_path):
+    """A state folder that is full or gone keeps no outlet on; the minimum off time still holds in this process.
+
+    Whoever cuts the power wants it cut, and a bench that is put to rest must not stop half-way for a note.
+    """
+    spec = lab.specs["outlet"].model_copy(update={"min_off_s": 0.4})
+    (tmp_path / "file").write_text("")
+    outlet = open_instrument("outlet", spec, journal, state_dir=tmp_path / "file")
+    outlet.off()
+    started = time.monotonic()
+    dark(lab)
+    assert any("switched off is not noted" in record["what"] for record in records)
+    outlet.on()
+    assert time.monotonic() - started >= 0.35
+    outlet.close()
+
+
 def test_button_is_released_and_its_length_true(lab, role):
     """A short press is a short press: held too long, the firmware would cut the power."""
     role("button").press(0.2)
