@@ -102,6 +102,19 @@ def report(output: bytes, *, where: str) -> dict[str, Any]:
     return found
 
 
+_SILENT = (
+    "timed out", "No route to host", "control socket has closed", "unable to send", "unable to receive",
+    "unable to read", "unable to write", "Connection reset", "Broken pipe",
+)  # fmt: skip
+"""What iperf3 says (iperf_error.c, and strerror in the C locale) when the other end was not heard, or no more."""
+
+
+def silent(report: dict[str, Any]) -> bool:
+    """Whether the client gave up because the other end was not heard, or no more."""
+    error = str(report.get("error", ""))
+    return any(words in error for words in _SILENT)
+
+
 def refused(report: dict[str, Any]) -> bool:
     """Whether the client found nobody at the port: the server is not there yet."""
     error = str(report.get("error", ""))

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from hil.clock import Deadline
-from hil.errors import BenchError
 from hil.testbed import model
 from hil.traffic.port import ETH_P_ALL, Capture, Kept, Port, PortCounters, agent_source
 from hil.traffic.program import Finished, LocalProgram, Program, SshProgram
@@ -73,7 +72,7 @@ class Partner(Protocol):
         ...
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 60.0) -> Finished:
-        """Run a program there to its end. Raises BenchError when it does not end in time."""
+        """Run a program there to its end. Raises TimeoutError when it does not end in time."""
         ...
 
     def close(self) -> None: ...
@@ -150,8 +149,6 @@ class _PortPartner:
         program = self.start(argv)
         try:
             return program.finish(timeout_s)
-        except TimeoutError as error:
-            raise BenchError(f"the end of {argv[0]}", seen=str(error), where=self.where) from error
         finally:
             program.close()
 

@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from hil.clock import Deadline
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, DutError, HilError, LinkLost, UsageError
 from hil.traffic import iperf3, line
 from hil.traffic.iperf3 import Direction, TcpResult, UdpResult
+from hil.traffic.packets import resolve
 from hil.traffic.partner import Partner
 from hil.traffic.program import Finished, Program
-from hil.wait import pause, wait_until
+from hil.wait import pause
 
 if TYPE_CHECKING:
     from hil.journal import Journal
@@ -28,6 +29,9 @@ _END_MARGIN_S = 15.0
 _STOP_S = 3.0
 _FLOWING_S = 0.1
 """So much of the line's time must have been filled before background load counts as flowing."""
+_FLOWING_POLL_S = 0.02
+_QUESTIONS = 3
+"""So often the adapter is asked for its address before it counts as dead."""
 _STALL_S, _STALL_BYTES = 0.05, 10_000
 _STREAM_LIMIT = 128
 
@@ -50,11 +54,20 @@ class ServerMachine(Protocol):
     def start(self, exe: str, *args: str) -> ServerProcess: ...
 
 
+class LinkState(Protocol):
+    """What Windows says of the adapter."""
+
+    @property
+    def status(self) -> str: ...
+
+
 class TrafficAdapter(Protocol):
     """What traffic needs of the adapter under test."""
 
     wanted: model.Adapter
     link_mbps: int
+
+    def info(self) -> LinkState: ...
 
 
 class Traffic:
@@ -75,8 +88,9 @@ class Traffic:
     ) -> TcpResult | TcpLoad:
         """With ``seconds``: run and return the figures. Without: a ``with`` block of background load.
 
-        ``direction`` is the machine's. Raises BenchError when iperf3 is missing or does not start, or when a measured
-        connection breaks; a background one may break, and its result says so.
+        ``direction`` is the machine's. Raises BenchError when iperf3 is missing or does not start. When data does not
+        flow, or a measured connection breaks, as :meth:`failure` judges it; a background one may break, and its result
+        says so.
         """
         if not 1 <= streams <= _STREAM_LIMIT:
             raise UsageError(f"1 to {_STREAM_LIMIT} TCP streams", seen=str(streams))
@@ -84,7 +98,7 @@ class Traffic:
         return load if seconds is None else load.measure()
 
     def udp(self, mbps: float, seconds: float, direction: Direction = "send") -> UdpResult:
-        """Datagrams offered at ``mbps`` (UDP payload) in one direction. Raises BenchError as :meth:`tcp` does."""
+        """Datagrams offered at ``mbps`` (UDP payload) in one direction. Raises as :meth:`tcp` does."""
         if direction == "both":
             raise UsageError("one direction for UDP", seen="both", next_step="measure send and receive by themselves")
         what = f"udp {direction} at {mbps:g} Mbit/s"
@@ -96,7 +110,9 @@ class Traffic:
             try:
                 result = iperf3.udp_result(report, direction=direction, offered_mbps=mbps)
             except KeyError as error:
-                raise self.failed(f"the sums of {what}", f"no {error} in the report") from error
+                raise BenchError(
+                    f"the sums of {what}", seen=f"no {error} in the report", where=self.partner.where
+                ) from error
             seen.update(asdict(result), loss_ratio=result.loss_ratio)
         return result
 
@@ -119,20 +135,24 @@ class Traffic:
         return self.machine.start(iperf3.SERVER, *iperf3.server_arguments(self.address, port))
 
     def run_client(self, argv: list[str], port: int, seconds: float) -> dict[str, Any]:
-        """Server and client to their end; again while the server is not up yet. Raises BenchError for a broken run."""
+        """Server and client to their end; again while the server is not up yet. Raises :meth:`failure`."""
+        wanted = "an iperf3 run to its end"
         server, deadline = self.start_server(port), Deadline(_CONNECT_S)
         try:
             while True:
-                report = self.report_of(self.partner.run(argv, timeout_s=seconds + _END_MARGIN_S), argv)
+                try:
+                    finished = self.partner.run(argv, timeout_s=seconds + _END_MARGIN_S)
+                except TimeoutError as error:
+                    raise self.failure(server, wanted, f"none in {seconds + _END_MARGIN_S:g} s", argv) from error
+                report = self.report_of(finished, argv)
+                if "error" not in report:
+                    return report
                 if not iperf3.refused(report) or deadline.expired:
-                    break
+                    raise self.failure(server, wanted, str(report["error"]), argv, silent=iperf3.silent(report))
                 self.server_must_run(server)
                 pause(_RETRY_S, why="the iperf3 server to listen")
         finally:
             server.stop()
-        if "error" in report:
-            raise self.failed("an iperf3 run to its end", str(report["error"]), argv)
-        return report
 
     def report_of(self, finished: Finished, argv: list[str]) -> dict[str, Any]:
         """Raises BenchError when the client was no iperf3 at all."""
@@ -159,8 +179,36 @@ class Traffic:
         now = self.partner.counters()
         return now.received_bytes + now.sent_bytes
 
-    def failed(self, wanted: str, seen: str, argv: list[str] | None = None) -> BenchError:
-        return BenchError(wanted, seen=seen, where=self.partner.where, tried=" ".join(argv or ()))
+    def failure(
+        self, server: ServerProcess, wanted: str, seen: str, argv: list[str], *, silent: bool = True
+    ) -> HilError:
+        """Whose failure it is that no data came, or no more (``silent``), or that iperf3 gave another reason.
+
+        The device's when Windows sees no link on it, when it does not answer for its own address, or when the server
+        waits and hears nothing; else the bench's. Raises what asking for that meets.
+        """
+        told = {"where": f"{self.address}, from {self.partner.where}", "tried": " ".join(argv)}
+        if b"listening" not in server.stdout:
+            self.server_must_run(server)
+        status = self.adapter.info().status
+        if status != "Up":
+            return LinkLost(wanted, seen=f"{seen}; the adapter is {status}", **told)
+        if not self.partner.carrier:
+            return BenchError(
+                wanted, seen=f"{seen}; the adapter is Up, but the partner's port has no link",
+                next_step="look at what is between them, and at the partner's port", **told,
+            )  # fmt: skip
+        dead = not any(resolve(self.partner, self.address) for _ in range(_QUESTIONS))
+        if not (dead or silent):
+            return BenchError(wanted, seen=seen, **told)
+        if not dead:
+            self.server_must_run(server)
+        unanswered = f", and does not answer {_QUESTIONS} questions for {self.address}" if dead else ""
+        return DutError(
+            wanted, seen=f"{seen}; the adapter is Up{unanswered}",
+            next_step="read in the kept frames who fell silent; where traffic never flowed, look at cable and firewall",
+            **told,
+        )  # fmt: skip
 
 
 class TcpLoad:
@@ -234,7 +282,8 @@ class TcpLoad:
                     return client
                 report = self._traffic.report_of(client.finish(_STOP_S), self._argv)
                 if not iperf3.refused(report) or deadline.expired:
-                    raise self._traffic.failed(f"{self.what} to flow", str(report.get("error")), self._argv)
+                    silent = iperf3.silent(report)
+                    raise self._failure(str(report.get("error", "it ended")), silent=silent)
             except BaseException:
                 client.close()
                 raise
@@ -244,13 +293,15 @@ class TcpLoad:
 
     def _wait_flowing(self, client: Program) -> None:
         """Until data moves, or the client has ended."""
-        partner, before = self._traffic.partner, self._traffic.moved_bytes()
+        before, deadline = self._traffic.moved_bytes(), Deadline(_CONNECT_S)
         enough = self._traffic.adapter.link_mbps * 1e6 / 8 * _FLOWING_S
+        while client.running and (moved := self._traffic.moved_bytes() - before) <= enough:
+            if deadline.expired:
+                raise self._failure(f"{moved} bytes in {_CONNECT_S:g} s", silent=True)
+            pause(_FLOWING_POLL_S, why="data to flow")
 
-        def flowing() -> bool:
-            return not client.running or self._traffic.moved_bytes() - before > enough
-
-        wait_until(flowing, what=f"{self.what} to flow", timeout_s=_CONNECT_S, where=partner.where)
+    def _failure(self, seen: str, *, silent: bool) -> HilError:
+        return self._traffic.failure(self._server, f"{self.what} to flow", seen, self._argv, silent=silent)
 
     def _stalled(self) -> str:
         """Why the data stopped before the block did, when it had."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
@@ -65,10 +66,21 @@ class LinuxMachine:
         return self.started[-1]
 
 
+@dataclass
+class LinuxLink:
+    status: str = "Up"
+
+
 class LinuxAdapter:
+    """``link`` is what Windows would say of it."""
+
     def __init__(self, link_mbps: int) -> None:
         self.link_mbps = link_mbps
         self.wanted = model.Adapter(hardware_id="PCI\\VEN_1D0F", link_mbps=link_mbps, address=f"{MACHINE}/24")
+        self.link = LinuxLink()
+
+    def info(self) -> LinuxLink:
+        return self.link
 
 
 class VirtualWire:
@@ -97,8 +109,8 @@ class VirtualWire:
         )
         self.partner = LocalPartner(described, self.journal)
         self.machine = LinuxMachine(self.nic.machine_netns)
-        adapter = LinuxAdapter(link_mbps)
-        self.traffic = Traffic(self.machine, adapter, self.partner, model.Tools(), self.journal)
+        self.adapter = LinuxAdapter(link_mbps)
+        self.traffic = Traffic(self.machine, self.adapter, self.partner, model.Tools(), self.journal)
 
     def do(self, call: Callable[..., T], *arguments: Any, **named: Any) -> T:
         async def on_loop() -> T:

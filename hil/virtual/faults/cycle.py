@@ -67,6 +67,36 @@ class LosesFramesAfterRestart(Fault):
         return 0.02 if self._restarted else ratio
 
 
+class NothingPassesAfterRestart(Fault):
+    """The rings are rebuilt at a restart, but the device is told of the old ones: link up, and no frame either way."""
+
+    caught_by: ClassVar = ("cross",)
+    _reasons = frozenset({"restart", "enable", "resume"})
+
+    def __init__(self) -> None:
+        self._dead = False
+
+    def starts(self, started: bool, *, reason: str) -> bool:
+        self._dead = reason in self._reasons
+        return started
+
+    def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
+        return 1.0 if self._dead else ratio
+
+    def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
+        return 1.0 if self._dead else ratio
+
+
+class NothingSentAfterResume(NothingPassesAfterRestart):
+    """The transmit queue stays paused after a resume: link up, frames come in, none goes out."""
+
+    caught_by: ClassVar = ("power",)
+    _reasons = frozenset({"resume"})
+
+    def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
+        return ratio
+
+
 class PoolLeakPerResume(Fault):
     """Each resume allocates the wake pattern table anew and forgets the old one: half a megabyte of non-paged pool."""
 

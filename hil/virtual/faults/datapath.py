@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from hil.clock import Deadline
 from hil.virtual.faults import Fault
 
 _LOADED_MBPS = 300
@@ -27,6 +28,21 @@ class ReceiveRingTooShort(Fault):
 
     def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
         return 0.01 if load_mbps > _LOADED_MBPS else ratio
+
+
+class TransmitHangs(Fault):
+    """A doorbell is lost under load: after half a second above 300 Mbit/s the transmit queue never moves again."""
+
+    caught_by: ClassVar = ("throughput",)
+    _BUSY_S = 0.5
+
+    def __init__(self) -> None:
+        self._busy: Deadline | None = None
+
+    def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
+        if self._busy is None and load_mbps > _LOADED_MBPS:
+            self._busy = Deadline(self._BUSY_S)
+        return 1.0 if self._busy is not None and self._busy.expired else ratio
 
 
 class BadChecksumOnTransmit(Fault):
