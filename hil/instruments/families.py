@@ -109,7 +109,9 @@ SUPPLY_FAMILIES = (
         "virtual instrument; public driver",
         Scpi(
             Manners(models="Siglent.*,SPD", status_register=False),
-            switch=ScpiSwitch("OUTP CH{channel},ON", "OUTP CH{channel},OFF", "SYST:STAT?", status_bit=4),
+            switch=ScpiSwitch(
+                "OUTP CH{channel},ON", "OUTP CH{channel},OFF", "SYST:STAT?", status_bit=4, channels=("1", "2")
+            ),
             supply=ScpiSupply(
                 "CH{channel}:VOLT {value}", "CH{channel}:CURR {value}",
                 "MEAS:VOLT? CH{channel}", "MEAS:CURR? CH{channel}",

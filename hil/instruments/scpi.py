@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hil.clock import Deadline, now_s
-from hil.errors import BenchError, WakeFailed
+from hil.errors import BenchError, UsageError, WakeFailed
 from hil.instruments.manners import Manners
 from hil.instruments.roles import Identity, Power, Switch
 from hil.instruments.session import InstrumentRefused, Session, Sessions
@@ -27,6 +27,7 @@ class ScpiSwitch:
 
     The answer to ``read`` is one boolean, or several joined by ``;``: all on is on, any off is off, else unknown.
     With ``status_bit`` it is a hexadecimal word in which that bit, counted up by the channel number, means on.
+    ``channels`` are those that can be switched and read; none for whatever the instrument takes.
     """
 
     on: str
@@ -36,6 +37,7 @@ class ScpiSwitch:
     status_bit: int | None = None
     on_words: tuple[str, ...] = ("1", "ON")
     off_words: tuple[str, ...] = ("0", "OFF")
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ class Scpi:
 
     def contact(self, name: str, spec: Instrument, journal: Journal, sessions: Sessions | None = None) -> ScpiContact:
         assert self.switch is not None
+        if self.switch.channels and spec.channel not in self.switch.channels:
+            raise UsageError(
+                f"{name} on channel {spec.channel} of family {spec.family}",
+                seen=f"it can be switched and read on {', '.join(self.switch.channels)}", where=spec.resource,
+                next_step="wire it to one of these",
+            )  # fmt: skip
         return ScpiContact(self._session(name, spec, journal, sessions), self.switch, spec.channel, self.supply)
 
     def power_meter(

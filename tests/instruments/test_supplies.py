@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from instrument_lab import InstrumentLab
 
-from hil.errors import BenchError
+from hil.errors import BenchError, UsageError
 from hil.instruments import Meter, Supply, Switch, open_instrument
 from hil.instruments.session import InstrumentRefused
 from hil.testbed.model import Instrument
@@ -97,10 +99,22 @@ def test_channel_that_does_not_exist(bench, journal, tmp_path):
     """A channel number beyond the instrument's is refused, or reads as nothing, but never as off."""
     _, _, spec = bench
     spec = spec.model_copy(update={"channel": "9", "timeout_s": 0.1})
-    wrong = open_instrument("rail", spec, journal, state_dir=tmp_path)
-    with pytest.raises(BenchError):
+    with (
+        pytest.raises((UsageError, BenchError)),
+        closing(open_instrument("rail", spec, journal, state_dir=tmp_path)) as wrong,
+    ):
         wrong.on()
-    wrong.close()
+
+
+@pytest.mark.parametrize("bench", ["siglent-spd"], indirect=True)
+def test_channel_that_cannot_be_read(bench, journal, tmp_path):
+    """An output that no bit of the status word tells of is refused, with those that are told of.
+
+    Else it always reads as off: nothing is sent to switch it off, and the NIC keeps its power.
+    """
+    _, _, spec = bench
+    with pytest.raises(UsageError, match=r"channel 3 .* on 1, 2"):
+        open_instrument("rail", spec.model_copy(update={"channel": "3"}), journal, state_dir=tmp_path)
 
 
 def test_supply_that_is_also_a_meter(journal):

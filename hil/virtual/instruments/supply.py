@@ -171,10 +171,12 @@ class NamedSupply(Supply):
 
 
 class StatusWordSupply(NamedSupply):
-    """Siglent SPD3303X: as above, but the outputs are bits of a status word, and errors are not quoted."""
+    """Siglent SPD3303X: as above, but outputs are bits of a status word, and errors are not quoted.
+
+    Its third output can be switched, and no bit tells.
+    """
 
     makes = ("Siglent Technologies", "SPD3303X")
-    outputs_count = 2
 
     def commands(self) -> Mapping[str, Handler]:
         return {
@@ -191,7 +193,7 @@ class StatusWordSupply(NamedSupply):
         return super().next_error().replace(',"', "  ").replace('"', "")
 
     def _status(self) -> str:
-        return hex(sum(1 << (3 + channel) for channel, output in self.outputs.items() if output.relay.told))
+        return hex(sum(1 << (3 + channel) for channel in (1, 2) if self.outputs[channel].relay.told))
 
     def _unknown(self, _call: Call) -> str:
         raise ScpiError(-113)
