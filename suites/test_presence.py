@@ -22,7 +22,7 @@ def family(request):
 @pytest.fixture
 def address(family, adapter):
     """The adapter's own, static for IPv4, link-local for IPv6."""
-    return adapter.addresses(family)[0].partition("/")[0]
+    return adapter.wanted.address.partition("/")[0] if family == "IPv4" else adapter.link_local()
 
 
 @pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - KeepAlive")

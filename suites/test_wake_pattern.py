@@ -17,8 +17,7 @@ pytestmark = [pytest.mark.requires("meter", "wire", "wake_patterns", "S3")]
 def own(adapter, machine):
     """The adapter's addresses and the computer's name, by what is asked for."""
     ipv4 = adapter.wanted.address.partition("/")[0]
-    ipv6 = adapter.addresses("IPv6")[0].partition("/")[0]
-    return {"IPv4": ipv4, "IPv6": ipv6, "NetBIOS": machine.os().computer_name}
+    return {"IPv4": ipv4, "IPv6": adapter.link_local(), "NetBIOS": machine.os().computer_name}
 
 
 @pytest.mark.hlk("NDISTest 6.5 - [2 Machine] - PM_WolPattern")

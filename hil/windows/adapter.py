@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from hil.clock import Deadline, now_s
-from hil.errors import DeviceMissing, DutError, LinkLost, UsageError
+from hil.errors import BenchError, DeviceMissing, DutError, LinkLost, UsageError
 from hil.remote import Command, CommandTimeout, Pipeline, PowerShellError
 from hil.testbed import model
 from hil.wait import pause, wait_until
@@ -208,11 +209,22 @@ class Adapter:
         return tuple(WakePattern(PATTERN_KINDS.get(kind, f"type {kind}"), name) for kind, name in kinds)
 
     def addresses(self, family: Literal["IPv4", "IPv6"] = "IPv4") -> list[str]:
-        """With prefix: ``198.18.0.1/24``; of IPv6 also the link-local one."""
+        """With prefix: ``198.18.0.1/24``; of IPv6 also the link-local one, without its scope (``%7``)."""
         found = self.machine.shell.run(
             Command("Get-NetIPAddress", InterfaceIndex=self.info().interface_index, AddressFamily=family), check=False
         )
-        return [f"{row['IPAddress']}/{int(row['PrefixLength'])}" for row in found]
+        return [f"{str(row['IPAddress']).partition('%')[0]}/{int(row['PrefixLength'])}" for row in found]
+
+    def link_local(self) -> str:
+        """The IPv6 address that it has on every link, without prefix: ``fe80::1d:fff:fe00:1``."""
+        held = [ipaddress.ip_interface(address) for address in self.addresses("IPv6")]
+        found = [str(address.ip) for address in held if address.is_link_local]
+        if not found:
+            raise BenchError(
+                "a link-local IPv6 address", seen=", ".join(map(str, held)) or "no IPv6 address", where=self.name,
+                next_step="bind IPv6 to the adapter: Enable-NetAdapterBinding -ComponentID ms_tcpip6",
+            )  # fmt: skip
+        return found[0]
 
     def has_interface(self) -> bool:
         """Whether a driver gave the device a network interface."""

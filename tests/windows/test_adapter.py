@@ -10,7 +10,7 @@ import pytest
 from desk import Desk
 
 from hil.clock import now_s
-from hil.errors import DeviceMissing, DutError, LinkLost, UsageError
+from hil.errors import BenchError, DeviceMissing, DutError, LinkLost, UsageError
 from hil.package import Package
 from hil.remote import Command
 from hil.windows import Adapter, Machine
@@ -69,6 +69,28 @@ def test_settings(adapter: Adapter) -> None:
     adapter.reset("*ReceiveBuffers")
     adapter.wait_up()
     assert adapter.settings()["*ReceiveBuffers"] == default
+
+
+def test_link_local_address(desk: Desk, adapter: Adapter) -> None:
+    """It is found beside others, and without the scope that Windows writes behind it, which is no part of an address.
+
+    What asks a sleeping machine for its address asks for that one, and compares the answers.
+    """
+    adapter.add_address("2001:db8::5/64")
+    query = Command("Get-NetIPAddress", InterfaceIndex=adapter.info().interface_index, AddressFamily="IPv6")
+    shown = [str(row["IPAddress"]) for row in desk.machine.shell.run(query)]
+    assert shown == ["2001:db8::5", f"fe80::1d:fff:fe00:1%{adapter.info().interface_index}"]
+    assert adapter.addresses("IPv6") == ["2001:db8::5/64", "fe80::1d:fff:fe00:1/64"]
+    assert adapter.link_local() == "fe80::1d:fff:fe00:1"
+    adapter.remove_address("2001:db8::5/64")
+
+
+def test_no_link_local_address(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without IPv6 on the adapter the bench is unfit to ask for it, and says what to do; the device did nothing."""
+    monkeypatch.setattr(adapter, "addresses", lambda _: ["2001:db8::5/64"])
+    with pytest.raises(BenchError, match=r"2001:db8::5.*ms_tcpip6") as refused:
+        adapter.link_local()
+    assert not isinstance(refused.value, DutError)
 
 
 def test_optional_setting_that_nobody_has_set(desk: Desk, adapter: Adapter) -> None:

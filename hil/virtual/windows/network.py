@@ -44,6 +44,11 @@ class Address:
     def cidr(self) -> str:
         return f"{self.ip}/{self.prefix}"
 
+    @property
+    def scoped(self) -> str:
+        """As Windows writes it: a link-local address with the interface that it belongs to."""
+        return f"{self.ip}%{self.index}" if self.suffix == "Link" else self.ip
+
 
 @dataclass(frozen=True)
 class Route:

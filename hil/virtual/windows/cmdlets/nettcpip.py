@@ -63,9 +63,9 @@ def address_object(address: Address) -> PSRecord:
     family = "IPv4" if address.family == IPV4 else "IPv6"
     state = _PREFERRED if address.usable else _TENTATIVE
     properties: dict[str, object] = {
-        "ifIndex": PSUInt(address.index), "InstanceID": f"{address.index}/{address.ip}", "Caption": None,
+        "ifIndex": PSUInt(address.index), "InstanceID": f"{address.index}/{address.scoped}", "Caption": None,
         "ElementName": None, "AddressType": None, "IPv4Address": address.ip if family == "IPv4" else None,
-        "IPv6Address": address.ip if family == "IPv6" else None, "IPAddress": address.ip,
+        "IPv6Address": address.scoped if family == "IPv6" else None, "IPAddress": address.scoped,
         "InterfaceAlias": address.alias, "InterfaceIndex": PSUInt(address.index),
         "PrefixLength": PSByte(address.prefix),
         "AddressFamily": enum("NetIPAddress", "AddressFamily", address.family, family),
@@ -83,7 +83,7 @@ def address_object(address: Address) -> PSRecord:
 
 def _field(address: Address, name: str) -> object:
     return {
-        "IPAddress": address.ip, "InterfaceIndex": address.index, "InterfaceAlias": address.alias,
+        "IPAddress": address.scoped, "InterfaceIndex": address.index, "InterfaceAlias": address.alias,
         "AddressFamily": address.family, "PrefixLength": address.prefix, "PrefixOrigin": _ORIGINS[address.origin],
     }[name]  # fmt: skip
 
