@@ -93,7 +93,7 @@ def _load(file: Path, *, must_exist: bool = True) -> Testbed:
 
 def _told(seen: Standing) -> str:
     if seen.owner is None:
-        return "free, never held" if not seen.held else "held by somebody who has not signed yet"
+        return "free, its last holder unknown" if not seen.held else "held by somebody who has not signed yet"
     if seen.held:
         return f"held by {seen.owner}, last seen {seen.silent_s:.0f} s ago"
     return f"free; last {seen.owner}, " + (f"given back at {seen.owner.ended}" if seen.owner.ended else "who died")

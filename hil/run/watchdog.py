@@ -41,6 +41,7 @@ class Watchdog:
 
     def __init__(self, lease: Lease, testbed: Testbed, folder: Path) -> None:
         self._lease, self._testbed, self._folder = lease, testbed, folder
+        self._dismissed = False
 
     def __enter__(self) -> Self:
         """Raises BenchError when it does not start."""
@@ -60,8 +61,13 @@ class Watchdog:
             raise BenchError("a watchdog for the bench", seen="it did not start", where=" ".join(_COMMAND))
         return self
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def dismiss(self) -> None:
         """The bench is at rest."""
+        self._dismissed = True
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # somebody killed it
             self._process.stdin.write(_GOODBYE)
@@ -70,6 +76,8 @@ class Watchdog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
+        if not self._dismissed:
+            self._lease.unrested()  # it outranks this one as soon as it acts; but it may have died itself
         self._process.stdin.close()
         self._process.stdout.close()
         with suppress(subprocess.TimeoutExpired):  # it goes on, and the bench is held until it is done
@@ -84,7 +92,8 @@ def main() -> int:
     _point_output_at(os.devnull)
     if _owner_ends_well(request["lease"], request["expiry_s"]):
         return 0
-    _point_output_at(Path(request["folder"]) / "watchdog.log")
+    with suppress(OSError):  # the folder may be gone, and the bench has to come to rest all the same
+        _point_output_at(Path(request["folder"]) / "watchdog.log")
     return _put_to_rest(request)
 
 
@@ -118,9 +127,10 @@ def _put_to_rest(request: dict[str, Any]) -> int:
     held = adopt(testbed, request["lease"], request["fence"])
     if held is None:
         return 0  # somebody else has the bench already, or it is there no more
-    journal = Journal(Path(request["folder"]) / "watchdog.jsonl")
-    left = "its watchdog failed, see watchdog.log"
+    journal, left = Journal(), "its watchdog failed, see watchdog.log"
     try:
+        with suppress(OSError):
+            journal = Journal(Path(request["folder"]) / "watchdog.jsonl")
         with journal.span("step", "put the bench of a dead run to rest"), Bench(testbed, journal, held.check) as bench:
             rest(bench)
         left = ""

@@ -106,6 +106,10 @@ class Lease:
         """The bench was put to rest."""
         self.inherited = ""
 
+    def unrested(self) -> None:
+        """It was moved, and nobody has put it to rest: for the next holder to know, unless somebody does."""
+        self.inherited = self.inherited or "nobody put it to rest"
+
     def give_back(self, left: str = "") -> None:
         """The bench is free, with a note of what is not at rest. Does nothing for one who was passed over."""
         left = left or self.inherited
@@ -118,10 +122,11 @@ class Lease:
                     self._write()
 
     def _write(self) -> None:
+        """Over the note before, which is cut last: in place, a full disk takes it."""
         self._file.seek(0)
-        self._file.truncate()
         json.dump(asdict(self.owner), self._file)
         self._file.flush()
+        self._file.truncate()
 
     def _lost(self, seen: str) -> LeaseLost:
         return LeaseLost(
@@ -168,8 +173,8 @@ def adopt(testbed: Testbed, descriptor: int, number: int) -> Lease | None:
     if folder.exists():
         with _changing(folder) as fence:
             owner = _read(file)
-            if _number(fence) == number and owner is not None:
-                return _hand_over(folder, fence, file, owner.run, watchdog=True)
+            if _number(fence) == number:
+                return _hand_over(folder, fence, file, owner.run if owner else "unknown", watchdog=True)
     file.close()
     return None
 
@@ -208,7 +213,7 @@ def _take(testbed: Testbed, run: str, despite: Reason | None) -> Lease | None:
         if not _lock(file):
             file.close()
             file = _replaced(folder)
-        return _hand_over(folder, fence, file, run, _inherited(before))
+        return _hand_over(folder, fence, file, run, _inherited(before, _number(fence)))
 
 
 def _is_held(file: IO[str], owner: Owner | None, silent_s: float) -> bool:
@@ -219,9 +224,9 @@ def _is_held(file: IO[str], owner: Owner | None, silent_s: float) -> bool:
     return (locked or elsewhere) and not ended and silent_s < EXPIRY_S
 
 
-def _inherited(before: Owner | None) -> str:
+def _inherited(before: Owner | None, number: int) -> str:
     if before is None:
-        return ""
+        return "the note of the last holder cannot be read" if number else ""
     return before.left if before.ended else f"{before} did not give it back"
 
 

@@ -232,17 +232,32 @@ def test_a_watchdog_goes_on_only_for_its_own_holder(tmp_path: Path) -> None:
     assert standing(bench).owner.run == "second"  # type: ignore[union-attr]
 
 
-def test_a_half_written_lease_does_not_hold(tmp_path: Path) -> None:
-    """A full disk or a crash in the middle of writing leaves a bench that can be leased again."""
+@pytest.mark.parametrize("text", ["", '{"pid": 1, "ho'])
+def test_a_half_written_lease_does_not_hold(tmp_path: Path, text: str) -> None:
+    """A full disk or a crash in the middle of writing leaves a bench that can be leased again, and is not believed to
+    be at rest: what the last holder left there is not known."""
     bench = a_testbed(tmp_path)
-    with lease(bench, run="one"):
-        pass
+    with lease(bench, run="one") as held:
+        assert held.inherited == ""
     file = next(tmp_path.glob("*/lease"))
-    file.write_text('{"pid": 1, "ho')
+    file.write_text(text)
     with lease(bench, run="two") as held:
         held.beat()
         held.check()
+        assert held.inherited == "the note of the last holder cannot be read"
     assert '"two"' in file.read_text()
+
+
+def test_a_watchdog_goes_on_where_the_note_cannot_be_read(tmp_path: Path) -> None:
+    """Its holder died in the middle of a write: the bench has to come to rest all the same."""
+    bench = a_testbed(tmp_path)
+    first = seize(bench, run="first")
+    next(tmp_path.glob("*/lease")).write_text("{")
+    goes_on = adopt(bench, os.dup(first.fileno()), 1)
+    assert goes_on is not None
+    assert goes_on.owner.watchdog
+    goes_on.give_back()
+    first.give_back()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
