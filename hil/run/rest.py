@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hil.bench import Bench
 from hil.clock import Deadline
-from hil.errors import BenchError
+from hil.errors import BenchError, HilError
 from hil.wait import pause
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def rest(bench: Bench) -> None:
     Driver Verifier, where a run had set it, is not there from the next boot on. Bounded by the machine's boot timeout.
     Raises BenchError with what did not come to rest.
     """
-    mains_returned = bench.has("outlet") and bench.outlet.state().value != "on"
+    mains_returned = _mains_are_off(bench)
     bench.to_rest()
     settings = bench.testbed.machine
     if settings is None:
@@ -47,6 +47,14 @@ def rest(bench: Bench) -> None:
     _reset_verifier(bench)
 
 
+def _mains_are_off(bench: Bench) -> bool:
+    """False where the outlet does not say: that keeps nothing else from its rest, and :meth:`Bench.to_rest` tells."""
+    try:
+        return bench.has("outlet") and bench.outlet.state().value != "on"
+    except HilError:
+        return False
+
+
 def _reset_verifier(bench: Bench) -> None:
     """A driver must not crash again and again, boot after boot, where nobody watches it any more."""
     from hil.testbed.state import machine_folder
@@ -57,7 +65,6 @@ def _reset_verifier(bench: Bench) -> None:
     if is_recorded(folder):
         with bench.journal.span("step", "Driver Verifier reset"):
             reset_verification(bench.machine, bench.testbed, folder)
-
 
 
 def _wake(bench: Bench, session: SshSession, *, patient: bool) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +18,11 @@ import pytest
 
 from hil.bench import Bench
 from hil.clock import now_s
+from hil.errors import BenchError
 from hil.instruments import Switch
 from hil.journal import Journal
 from hil.provision.verification import end_verification
+from hil.run.rest import rest
 from hil.run.watchdog import Watchdog
 from hil.testbed.lease import LeaseLost, lease, seize
 from hil.testbed.model import Testbed, Virtual
@@ -212,6 +216,46 @@ def test_dismissed_it_does_nothing(stand: Stand, tmp_path: Path) -> None:
         watchdog.dismiss()
     assert [*tmp_path.iterdir()] == []
     assert stand.unrest() == ""
+
+
+def test_a_dead_pdu_keeps_nothing_else_from_its_rest(stand: Stand) -> None:
+    """The slot is plugged and the button released although the outlet does not answer; that it does not is told.
+
+    A button that stays held, or a slot that stays pulled, is what the next run would find.
+    """
+    dead = stand.testbed.instruments["outlet"].model_copy(update={"resource": "TCPIP::127.0.0.1::1::SOCKET"})
+    testbed = stand.testbed.model_copy(update={"instruments": {**stand.testbed.instruments, "outlet": dead}})
+    with Bench(testbed, Journal()) as bench:
+        bench.slot.pull()
+        with pytest.raises(BenchError, match=r"127\.0\.0\.1::1::SOCKET"):
+            rest(bench)
+    assert stand.seen.slot.state() is Switch.ON
+    assert stand.unrest() == ""
+
+
+def test_it_acts_although_the_folder_of_the_run_is_gone(stand: Stand, tmp_path: Path) -> None:
+    """A run's folder that was removed, or whose mount is dead, takes the watchdog's log, never its work."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    testbed = stand.testbed
+    with lease(testbed, run="ends badly") as held, Watchdog(held, testbed, folder):
+        with Bench(testbed, Journal(), held.check) as bench:
+            bench.slot.pull()
+        folder.rmdir()
+    assert stand.unrest() == ""
+
+
+def test_a_watchdog_that_died_is_told_to_the_next_holder(stand: Stand, tmp_path: Path) -> None:
+    """A run that ends badly, and whose watchdog was killed too, leaves a bench that the next run puts to rest.
+
+    Given back as if it were at rest, it would stay as it is: unplugged, say.
+    """
+    testbed = stand.testbed
+    with lease(testbed, run="ends badly") as held, Watchdog(held, testbed, tmp_path) as watchdog:
+        os.kill(watchdog.pid, signal.SIGKILL)
+    with lease(testbed, run="next") as later:
+        assert later.inherited == "nobody put it to rest"
+        later.rested()
 
 
 def test_it_waits_without_heavy_libraries() -> None:
