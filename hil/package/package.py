@@ -135,6 +135,11 @@ class Package:
         )
 
     @property
+    def told_by(self) -> tuple[PackageFile, PackageFile]:
+        """INF and image: what tells this package from others of its driver, whatever version they say."""
+        return self.files[0], self.driver_file
+
+    @property
     def driver_sha256(self) -> str:
         """SHA-256 of the function driver's image, upper-case hexadecimal, as Windows tells it for the loaded one."""
         return self.driver_file.sha256

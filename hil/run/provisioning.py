@@ -14,7 +14,7 @@ from hil.provision.verification import end_verification
 from hil.testbed.state import machine_folder
 
 if TYPE_CHECKING:
-    from hil.windows import DriverInfo
+    from hil.windows import Adapter, DriverInfo
     from hil.windows.driver_store import DriverStore
 
 
@@ -103,7 +103,7 @@ def bind(bench: Bench, store: DriverStore, package: Package) -> DriverInfo:
     Raises DriverInstallFailed, or the DutError of an adapter that does not come up on it.
     """
     adapter = bench.adapter
-    if adapter.problem() != 0 or not is_bound(adapter.driver(), package):
+    if adapter.problem() != 0 or not is_bound(adapter, package):
         with bench.journal.span("step", f"bind {package.inf_name} {package.version}"):
             store.restore(package)
     adapter.wait_up()
@@ -111,9 +111,16 @@ def bind(bench: Bench, store: DriverStore, package: Package) -> DriverInfo:
     return adapter.driver()
 
 
-def is_bound(driver: DriverInfo, package: Package) -> bool:
-    """By what is in memory: the version alone would not tell two builds of one version apart."""
-    return driver.version == package.version and driver.image_sha256 == package.driver_sha256
+def is_bound(adapter: Adapter, package: Package) -> bool:
+    """By the image in memory and the published INF: the version would not tell two builds of one version apart."""
+    from hil.windows.driver_store import file_hashes
+    from hil.windows.setup_log import FOLDER
+
+    driver, (inf, image) = adapter.driver(), package.told_by
+    return (
+        (driver.version, driver.image_sha256) == (package.version, image.sha256)
+        and file_hashes(adapter.machine, rf"{FOLDER}\{driver.inf}") == [inf.sha256]
+    )
 
 
 def give_address(bench: Bench) -> None:

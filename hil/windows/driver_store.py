@@ -229,17 +229,22 @@ class DriverStore:
         return candidates[-1]
 
     def holds(self, driver: StoredDriver, package: Package) -> bool:
-        """Whether this entry is the package, by its image too: version and date of an altered one look the same."""
+        """Whether this entry is the package, by INF and image: version and date of an altered one look the same."""
         if (driver.version, driver.date) != (package.version, package.date):
             return False
-        path = rf"{driver.folder}\{package.driver_file.path.replace('/', chr(92))}"
-        found = self._machine.shell.run(Command("Get-FileHash", LiteralPath=path, Algorithm="SHA256"))
-        return str(found[0]["Hash"]).upper() == package.driver_sha256
+        wanted = {rf"{driver.folder}\{file.path.replace('/', chr(92))}": file.sha256 for file in package.told_by}
+        return file_hashes(self._machine, *wanted) == [*wanted.values()]
 
     def _refused(self, wanted: str, exit_code: int, subject: str) -> PackageRefused:
         log = setup_log.last_section(self._machine, subject)
         self._machine.journal.event("observation", "setupapi.dev.log", subject=subject, section=log)
         return PackageRefused(wanted, exit_code=exit_code, where=self._machine.where, log=log)
+
+
+def file_hashes(machine: Machine, *paths: str) -> list[str]:
+    """SHA-256 of files on the machine, upper-case hexadecimal; one that is not there is left out."""
+    found = machine.shell.run(Command("Get-FileHash", LiteralPath=list(paths), Algorithm="SHA256"), check=False)
+    return [str(row["Hash"]).upper() for row in found]
 
 
 def _day(value: object) -> datetime.date:

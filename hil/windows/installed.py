@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hil.remote import Command
 from hil.windows.device import problem_name
+from hil.windows.driver_store import file_hashes
 
 if TYPE_CHECKING:
     from hil.package import Package
@@ -60,8 +61,7 @@ def service_binary(machine: Machine, service: str) -> tuple[str, str]:
     path = str(found[0]["PathName"] or "") if found else ""
     if not path:
         return "", ""
-    hashes = machine.shell.run(Command("Get-FileHash", LiteralPath=path, Algorithm="SHA256"), check=False)
-    return path, str(hashes[0]["Hash"]).upper() if hashes else ""
+    return path, next(iter(file_hashes(machine, path)), "")
 
 
 def surroundings(adapter: Adapter, listing: Sequence[StoredDriver], drivers: Iterable[Package]) -> dict[str, str]:

@@ -14,6 +14,19 @@ from hil.package.keywords import HARMLESS
 SUITES = Path(__file__).parents[2] / "suites"
 KEEPS = SUITES / "test_link.py::test_restart_keeps_settings"
 """A test that moves a setting off its default."""
+AS_THE_PACKAGE_SAYS = """
+from hil.windows.installed import differences
+
+def test_bound(driver, adapter, store, package):
+    assert (package.service, driver.service) == ("hilnic", "hilnic")
+    assert differences(adapter, store, package) == []
+
+def test_it_is_not_installed_again(driver, store):
+    assert store.log() == ""
+
+def test_settings(driver, adapter, package):
+    assert {keyword.name for keyword in package.keywords} == set(adapter.settings())
+"""
 
 
 @pytest.mark.parametrize(
@@ -35,3 +48,14 @@ def test_settings_of_another_driver(edit, verdict, desk: Desk, runs: Runs, tmp_p
     assert list(outcome.verdicts.values()) == [verdict]
     if verdict == "skipped":
         assert "the driver offers none of *ReceiveBuffers" in outcome.text
+
+
+def test_same_version_with_another_inf(desk: Desk, runs: Runs, tmp_path: Path) -> None:
+    """A package with the version and the image of the one that is bound, and another INF, is installed in its place.
+
+    Who works on an INF does not count up its version for each try, and wants the last one tested.
+    """
+    for number, edit in enumerate((with_range("*ReceiveBuffers", 64, 32, 320, 32), without("*ReceiveBuffers"))):
+        package = vendor_package(tmp_path / str(number), edit)
+        outcome = runs(desk.variant(tmp_path, {}), AS_THE_PACKAGE_SAYS, *package)
+        assert outcome.exit_code == ExitCode.OK, outcome.text
