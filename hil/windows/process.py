@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from hil.errors import BenchError
-from hil.remote import Command, Completed
+from hil.remote import Command, CommandTimeout, Completed, ConnectionLost, PowerShellError
 from hil.remote.quoting import join
 from hil.wait import wait_until
 from hil.windows.tools import TOOLS
@@ -22,12 +22,21 @@ _ALIVE_S = 1.0
 
 def end_programs(shell: PowerShell) -> int:
     """End every program that was sent to the machine and still runs, whoever started it; how many there were."""
-    found = shell.run(Command("Get-CimInstance", ClassName="Win32_Process"))
-    lines = {int(row["ProcessId"]): str(row["CommandLine"] or "").lstrip('"').lower() for row in found}
-    ours = [pid for pid, line in lines.items() if line.startswith(f"{TOOLS}\\".lower())]
-    if ours:
-        shell.run(Command("Stop-Process", Id=ours, Force=True), check=False)
-    return len(ours)
+    return _end(shell, lambda line: line.startswith(f"{TOOLS}\\".lower()))
+
+
+def _end(shell: PowerShell, ours: Callable[[str], bool]) -> int:
+    """End the programs with such a command line, as :func:`_plain` has it; how many there were."""
+    running = Command("Get-CimInstance", ClassName="Win32_Process", Property=["ProcessId", "CommandLine"])
+    ids = [int(row["ProcessId"]) for row in shell.run(running) if ours(_plain(str(row["CommandLine"] or "")))]
+    if ids:
+        shell.run(Command("Stop-Process", Id=ids, Force=True), check=False)
+    return len(ids)
+
+
+def _plain(line: str) -> str:
+    """What stays of a command line, whatever shell started it: cmd.exe puts two blanks after the program."""
+    return " ".join(line.replace('"', "").lower().split())
 
 
 class RunningProcess:
@@ -75,11 +84,10 @@ class RunningProcess:
         self._channel.close()
         if not was_running or not self._session.alive(_ALIVE_S):
             return
-        mine = Command("Where-Object", Property="CommandLine", EQ=True, Value=self._line)
-        found = self._shell.run(Command("Get-CimInstance", ClassName="Win32_Process") | mine, check=False)
-        if found:
-            ids = [int(row["ProcessId"]) for row in found]
-            self._shell.run(Command("Stop-Process", Id=ids, Force=True), check=False)
+        try:
+            _end(self._shell, lambda line: line == _plain(self._line))
+        except (ConnectionLost, CommandTimeout, PowerShellError):
+            return  # the machine goes away: what the test died of is the error to read
 
     @staticmethod
     def _drain(receive: Callable[[int], bytes], into: bytearray) -> None:

@@ -6,14 +6,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from desk import Desk
 
 from hil.errors import BenchError
-from hil.remote import Command
+from hil.remote import Command, ConnectionLost, PowerShell
 from hil.wait import wait_until
 from hil.windows import IncidentKind, Machine
+from hil.windows.process import RunningProcess, end_programs
 from hil.windows.tools import tool_path
 
 
@@ -116,3 +118,20 @@ def test_stopped_program_is_gone(desk: Desk) -> None:
         assert not process.running
     left = Command("Get-CimInstance", ClassName="Win32_Process", Filter="Name='iperf3.exe'")
     wait_until(lambda: not desk.machine.shell.run(left), what="no iperf3 on the machine", timeout_s=5)
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="no iperf3 on this computer")
+def test_stop_on_a_connection_that_is_lost(desk: Desk) -> None:
+    """Stopping says nothing of a machine that goes away meanwhile: the error that a test died of is the one to read."""
+    desk.adapter()
+
+    class Lost(PowerShell):
+        def run(self, *_: Any, **__: Any) -> NoReturn:
+            raise ConnectionLost("the machine", seen="the connection ended")
+
+    shell = Lost(desk.machine.ssh, desk.machine.shell.far_end)
+    process = RunningProcess(desk.machine.ssh, shell, [tool_path("iperf3"), "-s", "-p", "5298", "--forceflush"])
+    wait_until(lambda: b"5298" in process.stdout, what="iperf3 to listen", timeout_s=5)
+    process.stop()
+    assert not process.running
+    assert end_programs(desk.machine.shell) == 1

@@ -32,7 +32,8 @@ async def run(call: ToolCall) -> int:
     if hosted is None or call.bench.nic is None:
         return DLL_NOT_FOUND
     process = await call.bench.nic.run([hosted, *call.args])
-    command_line = subprocess.list2cmdline([call.program, *call.args])
+    # cmd.exe puts a blank between the program and what follows it, which begins with one
+    command_line = f"{subprocess.list2cmdline([call.program])}  {subprocess.list2cmdline(call.args)}"
     call.windows.programs[process.pid] = Program(command_line, process.kill)
     try:
         await asyncio.gather(_copy(process.stdout, call.stdout), _copy(process.stderr, call.stderr))
