@@ -87,6 +87,11 @@ class Bench:
         return Adapter.find(self.machine, self.testbed.adapter)
 
     @cached_property
+    def hardware_ids(self) -> tuple[str, ...]:
+        """Of the adapter, most specific first. Asked once: a package is read for it also while it is unplugged."""
+        return self.adapter.device.state().hardware_ids
+
+    @cached_property
     def partner(self) -> Partner:
         from hil.traffic import open_partner
 

@@ -52,7 +52,7 @@ class Life:
 
         def rank(name):
             package = self.packages[name]
-            fits = min(ids.index(text) for text in package.hardware_ids if text in ids)
+            fits = min(ids.index(text.upper()) for text in package.model.ids if text.upper() in ids)
             return -fits, package.date, [int(part) for part in package.version.split(".")]
 
         return max(self.published, key=rank, default=None)

@@ -104,9 +104,8 @@ class Probing:
         assert packages is not None, "the run was given a package"
         packages = packages.model_copy(update={"current": candidate.folder})
         running.tenancy().use(bench.testbed.model_copy(update={"packages": packages}))
-        loaded = Package.load(candidate.folder)
         try:
-            loaded.model_for(bench.adapter.device.state().hardware_ids)
+            loaded = Package.load(candidate.folder).for_device(bench.hardware_ids)
             bind(bench, DriverStore(bench.machine), loaded)
         except (UsageError, DriverInstallFailed) as error:
             self._give_up(package, str(error).partition("\n")[0])

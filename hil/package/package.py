@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -53,12 +53,13 @@ class Package:
     date: date
     version: str
     hardware_ids: tuple[str, ...]
-    service: str
-    """Name of the function driver's service; empty when no model installs one."""
-    driver: str
-    """File name of that service's image, ``hilnic.sys``."""
+    model: Model
+    """Whose settings, service and driver these are: the one that fits the device of :meth:`for_device`, else the first.
+
+    One INF may be for a family of NICs, each with an install section, settings, a service and an image of its own.
+    """
     install: installs.Install
-    """The install section of the first model; the models of one NIC share it."""
+    """The install section of that model."""
 
     @classmethod
     def load(cls, folder: Path, target: Target = THIS_WINDOWS) -> Package:
@@ -84,8 +85,6 @@ class Package:
                 f"models for {target.architecture} Windows build {target.build}",
                 seen="no [Manufacturer] entry applies", where=inf.where(inf.line_of("Manufacturer")),
             )  # fmt: skip
-        chosen = installs.read(inf, offered[0], target)
-        service = chosen.function_driver
         catalog_name = inf.catalog_file(target.architecture)
         named = [(catalog_name, inf.line_of("Version"))] if catalog_name else []
         named += [(source.path, source.number) for source in installs.source_files(inf, target)]
@@ -95,13 +94,30 @@ class Package:
             catalog=Catalog.parse(files[1].location.read_bytes(), str(files[1].location)) if catalog_name else None,
             provider=inf.provider, date=released, version=version,
             hardware_ids=tuple(dict.fromkeys(model.hardware_id.upper() for model in offered)),
-            service=service.name if service else "", driver=service.image_name if service else "",
-            install=chosen,
+            model=offered[0], install=installs.read(inf, offered[0], target),
         )  # fmt: skip
+
+    def for_device(self, hardware_ids: Iterable[str]) -> Package:
+        """As Windows reads it for one device: settings, service and driver are those of the model that fits.
+
+        Raises UsageError as :meth:`model_for`, or for a model whose install section cannot be understood.
+        """
+        model = self.model_for(hardware_ids)
+        return replace(self, model=model, install=installs.read(self.inf, model, self.target))
+
+    @property
+    def service(self) -> str:
+        """Name of the function driver's service; empty when the model installs none."""
+        return self.install.function_driver.name if self.install.function_driver else ""
+
+    @property
+    def driver(self) -> str:
+        """File name of that service's image, ``hilnic.sys``."""
+        return self.install.function_driver.image_name if self.install.function_driver else ""
 
     @property
     def keywords(self) -> tuple[settings.Keyword, ...]:
-        """Advanced properties that the first model offers, in the order of the INF."""
+        """Advanced properties that the model offers, in the order of the INF."""
         return settings.read(self.install.registry)
 
     @property

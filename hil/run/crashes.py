@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hil.bench import Bench
@@ -84,6 +85,8 @@ class CrashBook:
             if packages is None:
                 return "unknown", ""
             package = Package.load(packages.current)
+            with suppress(HilError):  # of a machine that was never asked nobody knows which model it is
+                package = package.for_device(self._bench.hardware_ids)
             return package.driver_file.path.rpartition("/")[2].lower(), package.version
 
     def _analysis(self, dumps: Sequence[CollectedDump]) -> Analysis | None:

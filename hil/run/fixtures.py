@@ -111,7 +111,7 @@ def verification(pytestconfig: pytest.Config, provisioned: Bench) -> Verificatio
     return _running(pytestconfig).tenancy().under_verifier.verification
 
 
-def _package(bench: Bench, which: str) -> Package:
+def _on_disk(bench: Bench, which: str) -> Package:
     from hil.package import Package
 
     folder = getattr(bench.testbed.packages, which, None)
@@ -120,9 +120,19 @@ def _package(bench: Bench, which: str) -> Package:
     return Package.load(folder)
 
 
+def _package(bench: Bench, which: str) -> Package:
+    return _on_disk(bench, which).for_device(bench.hardware_ids)
+
+
+@pytest.fixture(scope="session")
+def package_on_disk(bench: Bench) -> Package:
+    """The driver package under test, for no device in particular: nothing is asked of the machine."""
+    return _on_disk(bench, "current")
+
+
 @pytest.fixture(scope="session")
 def package(bench: Bench) -> Package:
-    """The driver package under test."""
+    """The driver package under test, with settings, service and driver as its INF has them for the adapter."""
     return _package(bench, "current")
 
 

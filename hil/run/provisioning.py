@@ -85,16 +85,14 @@ def _fitting_package(bench: Bench) -> Package | None:
     Raises BenchError when no such adapter is there: nothing was asked of the package yet, so it is not to blame.
     """
     try:
-        hardware_ids = bench.adapter.device.state().hardware_ids
+        hardware_ids = bench.hardware_ids
     except DeviceMissing as error:
         raise BenchError(
             error.wanted, seen=error.seen, where=error.where, tried=error.tried, next_step=error.next_step
         ) from error
     if bench.testbed.packages is None:
         return None
-    package = Package.load(bench.testbed.packages.current)
-    package.model_for(hardware_ids)
-    return package
+    return Package.load(bench.testbed.packages.current).for_device(hardware_ids)
 
 
 def bind(bench: Bench, store: DriverStore, package: Package) -> DriverInfo:

@@ -9,8 +9,8 @@ import pytest
 from hil.results.model import Skip
 
 BENCH_FIXTURES = {
-    "bench", "provisioned", "machine", "adapter", "driver", "store", "package", "previous_package", "packages",
-    "verification", "partner", "traffic", "outlet", "slot", "meter", "button", "cable", "limits",
+    "bench", "provisioned", "machine", "adapter", "driver", "store", "package", "package_on_disk", "previous_package",
+    "packages", "verification", "partner", "traffic", "outlet", "slot", "meter", "button", "cable", "limits",
 }  # fmt: skip
 OF_THE_DEVICE = {"wake_from_s5", "wake_on_link", "secureon", "wake_patterns"}
 """Capabilities that the adapter has or not, whatever the bench."""

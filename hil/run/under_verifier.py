@@ -80,7 +80,8 @@ def driver_file(bench: Bench) -> str:
     from hil.package import Package
 
     if bench.testbed.packages is not None:
-        return Package.load(bench.testbed.packages.current).driver_file.path.rpartition("/")[2].lower()
+        package = Package.load(bench.testbed.packages.current).for_device(bench.hardware_ids)
+        return package.driver_file.path.rpartition("/")[2].lower()
     return str(bench.adapter.driver().image_path).rpartition("\\")[2].lower()
 
 

@@ -76,7 +76,7 @@ def _package(bench: Bench) -> Package:
     from hil.package import Package
 
     assert bench.testbed.packages is not None
-    return Package.load(bench.testbed.packages.current)
+    return Package.load(bench.testbed.packages.current).for_device(bench.hardware_ids)
 
 
 def _driver(bench: Bench) -> DriverInfo:

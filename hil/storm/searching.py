@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from hil.storm.operations import closed, opened
 from hil.storm.sequences import Sequences
 from hil.storm.shrink import OutOfTime, Shrinking, Steps
 from hil.storm.written_test import Written, write_test
+
+if TYPE_CHECKING:
+    from hil.bench import Bench
 
 _MISSED = 0.05
 """Chance with which a sequence that fails only sometimes may be taken for a good one while it is shrunk."""
@@ -115,7 +119,7 @@ class Storm:
         self._capabilities |= {"sleep"} if self._capabilities & {"S3", "S0ix"} else set()
         self._attempts = Attempts(session, running)
         session.config.pluginmanager.register(self._attempts)
-        sequences = Sequences(self.seed, self._capabilities, _values(running))
+        sequences = Sequences(self.seed, self._capabilities, _values(bench))
         deadline = Deadline(60 * self.limits.minutes)
         while not deadline.expired and (left := self.limits.steps - sum(one.done for one in self.tried)) > 0:
             steps = sequences.next(min(self.limits.length, left))
@@ -201,16 +205,16 @@ def _repeats(rate: float) -> int:
     return 1 if rate >= 1 else min(_MOST_REPEATS, math.ceil(math.log(_MISSED) / math.log(1 - rate)))
 
 
-def _values(running: Running) -> dict[str, list[str]]:
+def _values(bench: Bench) -> dict[str, list[str]]:
     """What to set: of the harmless settings that the package offers, two values that are not the default."""
     from hil.package import Package
     from hil.package.keywords import harmless
 
-    packages = running.testbed.packages
+    packages = bench.testbed.packages
     if packages is None:
         return {}
     chosen = {}
-    for keyword in harmless(Package.load(packages.current).keywords):
+    for keyword in harmless(Package.load(packages.current).for_device(bench.hardware_ids).keywords):
         others = [value for value in keyword.boundary_values() if value != keyword.default]
         chosen[keyword.name] = others[:2]
     return chosen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
+from vendor_package import BASIC, family, vendor_package
 
 from hil.errors import UsageError
 from hil.package import Package, Target
+from hil.virtual.driver.image import driver
 
 
 def test_sample_package(built):
@@ -117,6 +119,26 @@ def test_inf_for_other_hardware(built):
     with pytest.raises(UsageError) as error:
         package.model_for([r"PCI\VEN_8086&DEV_15F3"])
     assert "DEV_15F3" in error.value.wanted and "DEV_7A10" in error.value.seen
+
+
+def test_one_of_a_family(tmp_path):
+    """For a device, settings, service and image are those of its model; the package and its hash stay the same.
+
+    Vendors ship one INF for all that they make: what the first in it offers may be wrong for each other one.
+    """
+    image = driver(f"{BASIC}.sys", "2.1.0.0", "Basic", datetime(2025, 9, 15, tzinfo=UTC))
+    vendor_package(tmp_path, family, {f"{BASIC}.sys": image})
+    package = Package.load(tmp_path / "vendor")
+    first, second = (package.for_device([rf"PCI\VEN_1D0F&DEV_{device}"]) for device in ("7A09", "7A10"))
+    assert [one.service for one in (package, first, second)] == [BASIC, BASIC, "hilnic"]
+    assert [one.driver_file.path for one in (first, second)] == [f"{BASIC}.sys", "hilnic.sys"]
+    assert first.driver_sha256 == hashlib.sha256(image).hexdigest().upper() != second.driver_sha256
+    assert [keyword.name for keyword in first.keywords] == ["*FlowControl"]
+    assert first.rewrites == {} and second.rewrites == {"wakefroms5": "1"}
+    assert len(second.keywords) > 20
+    assert package.content_sha256 == first.content_sha256 == second.content_sha256
+    with pytest.raises(UsageError, match="DEV_15F3"):
+        package.for_device([r"PCI\VEN_8086&DEV_15F3"])
 
 
 def test_inf_for_another_architecture(built):

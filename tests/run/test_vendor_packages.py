@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from runs import Desk, Runs
-from vendor_package import vendor_package, with_range, without
+from vendor_package import BASIC, family, vendor_package, with_range, without
 
 from hil.errors import ExitCode
 from hil.package.keywords import HARMLESS
+from hil.virtual.driver.image import driver
 
 SUITES = Path(__file__).parents[2] / "suites"
 KEEPS = SUITES / "test_link.py::test_restart_keeps_settings"
@@ -48,6 +50,21 @@ def test_settings_of_another_driver(edit, verdict, desk: Desk, runs: Runs, tmp_p
     assert list(outcome.verdicts.values()) == [verdict]
     if verdict == "skipped":
         assert "the driver offers none of *ReceiveBuffers" in outcome.text
+
+
+def test_second_of_a_family(desk: Desk, runs: Runs, tmp_path: Path) -> None:
+    """Of an INF for several NICs, each with settings, service and image of its own, those of this NIC count: it is
+    bound, nothing differs from its package, and each suite's test of its settings and of its life passes.
+
+    Half of the vendors ship one INF for all that they make; the adapter under test is seldom the first in it.
+    """
+    image = driver(f"{BASIC}.sys", "2.1.0.0", "HIL Lab Basic Adapter", datetime.now(UTC))
+    package = vendor_package(tmp_path, family, {f"{BASIC}.sys": image})
+    asked = "test_settings.py::test_defaults_are_those_of_the_inf", "test_install.py::test_uninstall_leaves_no_service"
+    arguments = *package, str(KEEPS), *(str(SUITES / one) for one in asked)
+    outcome = runs(desk.variant(tmp_path, {}), AS_THE_PACKAGE_SAYS, *arguments)
+    assert outcome.exit_code == ExitCode.OK, outcome.text
+    assert len(outcome.verdicts) == 6
 
 
 def test_same_version_with_another_inf(desk: Desk, runs: Runs, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from hil.package import Package
 from hil.virtual.driver import build
 from hil.virtual.driver.signing import Publisher
 
+BASIC = "hilbasic"
+"""Service and image of the first NIC of a family."""
+
 
 def vendor_package(folder: Path, edit: Callable[[str], str], more: Mapping[str, bytes] | None = None) -> list[str]:
     """A package below ``folder`` whose INF is what ``edit`` makes of the sample's; how a run is told to take it."""
@@ -52,3 +55,48 @@ def without(*keywords: str) -> Callable[[str], str]:
         return inf
 
     return edit
+
+
+def family(inf: str) -> str:
+    """An INF for two NICs: the sample's is the second; the first has another service, image and settings."""
+    models = re.search(r"(?m)^%Device% = HilNic\.ndi", inf)
+    params = re.search(r"(?ms)^\[HilNic\.params\]\r\n.*?(?=^\[)", inf)
+    assert models and params
+    first = rf"""[HilBasic.ndi.NTamd64]
+Characteristics = 0x84
+BusType         = 5
+*IfType            = 6
+*MediaType         = 0
+*PhysicalMediaType = 14
+CopyFiles = HilBasic.copy
+AddReg    = HilBasic.reg
+
+[HilBasic.ndi.NTamd64.Services]
+AddService = {BASIC}, 0x2, HilBasic.service
+
+[HilBasic.service]
+DisplayName    = %Device%
+ServiceType    = 1
+StartType      = 3
+ErrorControl   = 1
+ServiceBinary  = %13%\{BASIC}.sys
+LoadOrderGroup = NDIS
+
+[HilBasic.copy]
+{BASIC}.sys
+
+[HilBasic.reg]
+HKR, Ndi, Service, 0, "{BASIC}"
+HKR, Ndi\Interfaces, UpperRange, 0, "ndis5"
+HKR, Ndi\Interfaces, LowerRange, 0, "ethernet"
+HKR, Ndi\params\*FlowControl, ParamDesc, 0, "Flow Control"
+HKR, Ndi\params\*FlowControl, type, 0, "enum"
+HKR, Ndi\params\*FlowControl, default, 0, "0"
+HKR, Ndi\params\*FlowControl\enum, "0", 0, "Disabled"
+HKR, Ndi\params\*FlowControl\enum, "3", 0, "Rx & Tx Enabled"
+
+""".replace("\n", "\r\n")
+    inf = inf[: params.start()] + first + inf[params.start() :]
+    inf = inf[: models.start()] + "%Device% = HilBasic.ndi, PCI\\VEN_1D0F&DEV_7A09\r\n" + inf[models.start() :]
+    inf = inf.replace("hilnic.sys = 1\r\n", f"hilnic.sys = 1\r\n{BASIC}.sys = 1\r\n")
+    return inf.replace("HilNic.copy = 13\r\n", "HilNic.copy = 13\r\nHilBasic.copy = 13\r\n")

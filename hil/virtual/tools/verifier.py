@@ -94,7 +94,9 @@ def _settings(call: ToolCall, args: list[str]) -> Settings:
     if "/bc" in words:
         settings = replace(settings, boots_left=_number(words["/bc"]), boot_mode="resetonunusualshutdown")
     if "/all" in words:
-        settings = replace(settings, drivers=tuple(s.package.driver for s in call.windows.driver_store.all()))
+        settings = replace(settings, drivers=tuple(
+            image for stored in call.windows.driver_store.all() for image in stored.services.values()
+        ))  # fmt: skip
     return settings
 
 

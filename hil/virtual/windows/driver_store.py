@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
-from hil.package import Model, Package, Target
+from hil.package import Model, Package, Target, keywords
 from hil.package import install as installs
 from hil.virtual.windows import signing_policy
 from hil.virtual.windows.signing_policy import FILE_NOT_FOUND, INVALID_DATA, SetupError, SignatureError
@@ -40,12 +40,20 @@ class StoredPackage:
     published: str
     package: Package
     folder: str
-    image: bytes
-    """The function driver as it was staged."""
 
     @property
     def original_inf(self) -> str:
         return self.package.inf_name.lower()
+
+    def install_of(self, model: Model) -> installs.Install:
+        """What the INF says for one of its models."""
+        return installs.read(self.package.inf, model, self.package.target)
+
+    @property
+    def services(self) -> dict[str, str]:
+        """Service and image of the function driver of each of its models."""
+        drivers = (self.install_of(model).function_driver for model in self.package.models)
+        return {driver.name: driver.image_name for driver in drivers if driver}
 
     @property
     def released(self) -> datetime:
@@ -146,8 +154,7 @@ class DriverStore:
         if package.catalog:
             files.copy_in(package.files[1].location, rf"{CATALOGS}\oem{number}.cat")
         staged = Package.read(files.locate(rf"{folder}\{package.inf_name}"), self.target)
-        image = staged.driver_file.location.read_bytes() if staged.service else b""
-        self._packages[published] = StoredPackage(published, staged, folder, image)
+        self._packages[published] = StoredPackage(published, staged, folder)
         return self._packages[published]
 
     async def delete(self, published: str, *, uninstall: bool, force: bool, log: LogSection) -> list[Devnode]:
@@ -166,9 +173,10 @@ class DriverStore:
         log.line("sto", f"{{Delete Driver Package: {stored.folder}\\{stored.original_inf}}}")
         for node in users if uninstall else ():
             await self._replace(node, log)
-        last = not force and all(other.package.service != stored.package.service for other in self.all())
-        if last and self.windows.bench.faults.deletes_service(True):
-            self.windows.services.delete(stored.package.service)
+        others = {service for other in self.all() for service in other.services}
+        for service in () if force else stored.services.keys() - others:
+            if self.windows.bench.faults.deletes_service(True):
+                self.windows.services.delete(service)
         return users if uninstall else []
 
     def _remove(self, stored: StoredPackage) -> None:
@@ -273,7 +281,7 @@ def _match(stored: StoredPackage, node: Devnode) -> Match | None:
 def bound(match: Match) -> BoundDriver:
     """What the device gets when Windows chooses this package."""
     stored, package = match.stored, match.stored.package
-    install = installs.read(package.inf, match.model, package.target)
+    install = stored.install_of(match.model)
     service = install.function_driver
     binary = service.binary if service else ""
     bare = [line.value(0).lower() for line in package.inf.lines(install.section) if line.key is None]
@@ -282,12 +290,12 @@ def bound(match: Match) -> BoundDriver:
         inf=stored.published, original_inf=stored.original_inf, provider=package.provider, version=package.version,
         date=stored.released, signer=package.signer, service=service.name if service else "", store_path=stored.folder,
         image_path=image, section=install.section, matching_id=match.device_id, rank=match.rank,
-        description=match.model.description, software_key=_software_key(package, install),
+        description=match.model.description, software_key=_software_key(install),
         reboot="reboot" in bare,
     )  # fmt: skip
 
 
-def _software_key(package: Package, install: installs.Install) -> tuple[RegistryValue, ...]:
+def _software_key(install: installs.Install) -> tuple[RegistryValue, ...]:
     """The device's driver key: AddReg below HKR, what the class installer reads, and each keyword at its default."""
     values = []
     for entry in install.registry:
@@ -295,5 +303,5 @@ def _software_key(package: Package, install: installs.Install) -> tuple[Registry
             data = list(entry.data) if isinstance(entry.data, tuple) else entry.data
             values.append(RegistryValue(entry.subkey, entry.name, entry.kind, data, entry.keeps))
     values += [RegistryValue("", name, "REG_DWORD", number) for name, number in install.network]
-    settings = (keyword for keyword in package.keywords if not keyword.optional)
+    settings = (keyword for keyword in keywords.read(install.registry) if not keyword.optional)
     return (*values, *(RegistryValue("", keyword.name, "REG_SZ", keyword.default, keeps=True) for keyword in settings))

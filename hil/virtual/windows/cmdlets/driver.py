@@ -78,9 +78,10 @@ def _advanced(windows: Windows, stored: StoredPackage) -> Iterator[PSRecord]:
     """One object for each model of the INF."""
     package = stored.package
     for model in package.models:
+        service = stored.install_of(model).function_driver
         properties = _common(windows, stored) | {
             "ManufacturerName": model.manufacturer, "HardwareDescription": model.description,
-            "HardwareId": model.hardware_id, "CompatibleIds": "", "ExcludeIds": "", "ServiceName": package.service,
-            "Architecture": 9,
+            "HardwareId": model.hardware_id, "CompatibleIds": "", "ExcludeIds": "",
+            "ServiceName": service.name if service else "", "Architecture": 9,
         }  # fmt: skip
         yield PSRecord((f"{_BASE}.AdvancedDriverObject", f"{_BASE}.DismObject"), properties, stored.published)
