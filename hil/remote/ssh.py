@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import paramiko
 
-from hil.clock import Deadline
+from hil.clock import Deadline, now_s
 from hil.errors import BenchError
 from hil.remote.errors import CommandTimeout, ConnectionLost, HostKeyMismatch
 from hil.remote.logon import log_on, negotiate
@@ -116,22 +116,28 @@ class SshSession:
             if transport is not None:
                 transport.close()
 
-    def reconnect(self, timeout_s: float, *, interval_s: float = 0.2) -> None:
+    def reconnect(self, timeout_s: float, *, interval_s: float = 0.2) -> float:
         """Drop the connection and try again until the machine let us in twice in a row; for after a reboot or sleep.
 
-        Raises what the last attempt raised when time is up; HostKeyMismatch at once.
+        Gives back the controller's time of the first of these two logons. Raises what the last attempt raised when time
+        is up, ConnectionLost when it was a logon without an answer after it; HostKeyMismatch at once.
         """
-        deadline, logons = Deadline(timeout_s), 0
+        deadline, first_s = Deadline(timeout_s), None
         with self._span(f"SSH again to {self.where}", timeout_s=timeout_s):
-            while logons < 2:
+            while True:
                 self.close()
                 try:
                     self.connect(max(0.5, min(self.ssh.connect_timeout_s, 5.0, deadline.remaining_s)))
-                    logons = logons + 1 if self.alive() else 0
+                    in_s = now_s()
+                    if not self.alive():
+                        raise ConnectionLost("an answer after the logon", seen="none", where=self.where)
+                    if first_s is not None:
+                        return first_s
+                    first_s = in_s
                 except HostKeyMismatch:
                     raise
                 except BenchError:
-                    logons = 0
+                    first_s = None
                     if deadline.expired:
                         raise
                     pause(min(interval_s, deadline.remaining_s), why="machine not back yet")

@@ -13,9 +13,10 @@ import asyncssh
 import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_EOF
+from ssh_host import SshHost
 from ssh_machine import SshMachine
 
-from hil.clock import Deadline
+from hil.clock import Deadline, now_s
 from hil.errors import BenchError, UsageError
 from hil.journal import Journal, Record
 from hil.remote import (
@@ -312,7 +313,8 @@ def test_back_after_a_reboot(fresh_machine: SshMachine) -> None:
     session = connect(fresh_machine.ssh)
     fresh_machine.tell("reset")
     threading.Timer(0.5, lambda: fresh_machine.tell("listen_again")).start()
-    session.reconnect(10)
+    called_s = now_s()
+    assert called_s + 0.3 < session.reconnect(10) < now_s()
     assert session.run("noop").exit_code == 0
     session.close()
 
@@ -326,3 +328,20 @@ def test_not_back_in_time(fresh_machine: SshMachine) -> None:
         session.reconnect(0.6)
     assert not deadline.expired
     session.close()
+
+
+def test_let_in_and_dropped(tmp_path: Path) -> None:
+    """A server that lets us in and drops us, time and again, ends at the deadline like one that does not answer.
+
+    sshd does so when the user's profile cannot be loaded; a run that waits for ever says nothing.
+    """
+
+    async def nothing(_: asyncssh.SSHServerProcess[bytes]) -> None:
+        return
+
+    with SshHost(tmp_path, nothing, drops=True) as host:
+        session, deadline = SshSession(host.ssh), Deadline(4)
+        with pytest.raises(ConnectionLost, match="an answer after the logon"):
+            session.reconnect(0.6)
+        assert not deadline.expired
+        session.close()

@@ -19,13 +19,15 @@ T = TypeVar("T")
 class SshHost:
     """Context manager. ``run`` gets each command; with ``root``, SFTP serves that folder. ``ssh`` goes into a testbed.
 
-    The keys are made in ``folder``.
+    The keys are made in ``folder``. With ``drops`` each client is let in, and dropped at its
+    first keep-alive.
     """
 
     def __init__(
         self, folder: Path, run: Callable[[asyncssh.SSHServerProcess[bytes]], Awaitable[None]],
-        *, root: Path | None = None,
+        *, root: Path | None = None, drops: bool = False,
     ) -> None:  # fmt: skip
+        self._drops = drops
         self._folder, self._run, self._root = folder, run, root
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -42,7 +44,7 @@ class SshHost:
         async def listen() -> asyncssh.SSHAcceptor:
             return await asyncssh.listen(
                 "127.0.0.1", 0, server_host_keys=[host], authorized_client_keys=keys, encoding=None,
-                process_factory=self._run, acceptor=self._connections.append,
+                process_factory=self._run, acceptor=self._accepted,
                 sftp_factory=(lambda channel: asyncssh.SFTPServer(channel, files)) if files else None,
             )  # fmt: skip
 
@@ -60,6 +62,12 @@ class SshHost:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _accepted(self, connection: asyncssh.SSHServerConnection) -> None:
+        self._connections.append(connection)
+        if self._drops:
+            # asyncssh looks for a method of this name; only so is it certain that the logon was over
+            connection._process_keepalive_at_openssh_dot_com_global_request = lambda _: connection.abort()  # type: ignore[attr-defined]
 
     async def _end(self) -> None:
         self._server.close()
