@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,14 @@ from hil.clock import now_s, utc_now
 Record = dict[str, Any]
 Listener = Callable[[Record], None]
 _encode = json.JSONEncoder(default=str, ensure_ascii=False).encode  # json.dumps would build one for each record
+_OWN = {"kind", "phase", "verdict"}
+"""Fields whose values are words of hil's own, which readers go by."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
+"""As hil writes it; it holds whatever digits there are."""
+
+
+def _in_json(text: str) -> str:
+    return _encode(text)[1:-1]
 
 
 class Journal:
@@ -39,7 +48,9 @@ class Journal:
         self._lock = threading.RLock()
         self._ids = itertools.count(1)
         self._local = threading.local()
-        self._secrets: set[str] = set()
+        self._secrets: tuple[str, ...] = ()
+        """In each form that text may have them, the longest first: one may be part of another."""
+        self._in_json: tuple[str, ...] = ()
         self._listeners: list[Listener] = []
         self.test: str | None = None
         self.failure: OSError | None = None
@@ -47,19 +58,32 @@ class Journal:
     def mask(self, secret: str) -> None:
         """Never write this string: it is replaced by ``***`` in every later record."""
         if secret:
-            self._secrets.add(secret)
+            forms = {*self._secrets, secret, repr(secret)[1:-1], _in_json(secret)}
+            self._secrets = tuple(sorted(forms, key=len, reverse=True))
+            self._in_json = tuple(map(_in_json, self._secrets))
 
     def masked(self, line: str) -> str:
-        """A line of JSON without the strings given to :meth:`mask`; for whoever else writes what the run saw."""
-        for secret in self._secrets:
-            line = line.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
-        return line
+        """A line of JSON without the strings given to :meth:`mask`; for whoever else writes what the run saw.
+
+        Numbers, times and names of fields stay, so that it can be read, whatever the secret.
+        """
+        # most lines hold no secret, and to search is quick
+        return _encode(self._masked_value(json.loads(line))) if any(map(line.__contains__, self._in_json)) else line
+
+    def _masked_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if _TIME.fullmatch(value) else self.masked_text(value)
+        if isinstance(value, dict):
+            return {
+                key if key.isidentifier() else self.masked_text(key): one if key in _OWN else self._masked_value(one)
+                for key, one in value.items()
+            }
+        return [self._masked_value(one) for one in value] if isinstance(value, list) else value
 
     def masked_text(self, text: str) -> str:
         """The same for text that people read, as it is or as Python or JSON would quote it."""
         for secret in self._secrets:
-            for form in (secret, repr(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-                text = text.replace(form, "***")
+            text = text.replace(secret, "***")
         return text
 
     def listen(self, listener: Listener) -> Callable[[], None]:
