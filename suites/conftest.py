@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -101,11 +102,15 @@ class Asleep:
 
 @pytest.fixture
 def asleep(machine: Machine, meter: Meter, undo: Callable[..., None], limits: Limits, journal: Journal):
-    """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if nothing else does."""
+    """``asleep("S3")``: the machine sleeps, the meter says so, and a timer will wake it if nothing else does.
 
-    def enter(state: str, wake_after_s: int | None = None) -> Asleep:
+    The timer waits longer where the machine is to be watched as it ``stays`` asleep, so and so often.
+    """
+
+    def enter(state: str, wake_after_s: int | None = None, stays: int = 0) -> Asleep:
         meter.confirm_above(machine.asleep_below_w)  # or else its word for sleep is worth nothing
-        suspension = machine.suspend(state, wake_after_s=wake_after_s or limits.wake_guard_s)
+        watched_s = math.ceil(stays * machine.settings.wake_shows_s)
+        suspension = machine.suspend(state, wake_after_s=(wake_after_s or limits.wake_guard_s) + watched_s)
         undo(machine.ensure_awake)
         machine.wait_asleep(witness=lambda: meter.read_w() < machine.asleep_below_w)
         return Asleep(machine, meter, journal, suspension)

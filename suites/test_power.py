@@ -23,7 +23,7 @@ def test_sleep_and_wake(state, wakeful, adapter, machine, partner, asleep, by_ad
     Software is rolled out at night to machines that sleep; one that does not wake, or wakes crippled, is missed.
     """
     may = limits.asleep(state)
-    sleep = asleep(state)
+    sleep = asleep(state, stays=1)
     drawn_w = sleep.stays("nothing happens").mean_w
     wake = sleep.woken_by(partner.send, [magic_packet(adapter.mac)])
     record(f"power in {state}", drawn_w, "W", at_most=may.drawn_w)

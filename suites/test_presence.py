@@ -32,7 +32,7 @@ def test_sleeping_nic_answers(family, light, wakeful, address, adapter, partner,
     Without it switches and routers forget the machine, and nothing that shall wake it gets there.
     """
     nobodys = str(ipaddress.ip_address(int(ipaddress.ip_address(address)) ^ 0x40))
-    sleep = asleep(light)
+    sleep = asleep(light, stays=1)
     assert resolve(partner, address) == adapter.mac
     assert resolve(partner, nobodys) is None
     sleep.stays("questions for its address")

@@ -54,7 +54,7 @@ def test_other_frames_do_not_wake(light, wakeful, adapter, partner, asleep, by_a
         "a broadcast": ethernet(BROADCAST, partner.mac, ETHERTYPE_EXPERIMENTAL, bytes(46)),
         "a unicast": ethernet(adapter.mac, partner.mac, ETHERTYPE_EXPERIMENTAL, bytes(46)),
     }
-    sleep = asleep(light)
+    sleep = asleep(light, stays=len(nearly))
     for name, frame in nearly.items():
         assert partner.send([frame]) == 1
         sleep.stays(name)
@@ -103,7 +103,7 @@ def test_secureon_password(bench, light, wakeful, adapter, partner, asleep, by_a
     adapter.set(keyword, PASSWORD.replace("-", ""))
     undo(adapter.set, keyword, before)
     adapter.wait_up()
-    sleep = asleep(light)
+    sleep = asleep(light, stays=2)
     for name, password in {"no password": None, "a wrong password": _other(PASSWORD)}.items():
         partner.send([magic_packet(adapter.mac, password)])
         sleep.stays(name)
@@ -152,7 +152,7 @@ def test_link_change_disarmed(link_wake, light, wakeful, adapter, cable, partner
     """
     link_wake(False)
     undo(cable.connect)
-    sleep = asleep(light)
+    sleep = asleep(light, stays=2)
     cable.disconnect()
     sleep.stays("cable out")
     cable.connect()

@@ -46,7 +46,7 @@ def test_near_misses_do_not_wake(configured, own, adapter, partner, asleep, by_a
         "query for another name": netbios_query(name, partner),
         "ping": ping(adapter.mac, own["IPv4"], partner),
     }
-    sleep = asleep("S3")
+    sleep = asleep("S3", stays=len(nearly))
     for what, frame in nearly.items():
         assert partner.send([frame]) == 1
         sleep.stays(what)
@@ -62,7 +62,7 @@ def test_patterns_disarmed(configured, own, adapter, partner, asleep, by_adapter
     adapter.set_power_management({"WakeOnPattern": False})
     undo(adapter.set_power_management, {"WakeOnPattern": True})
     adapter.wait_up()
-    sleep = asleep("S3")
+    sleep = asleep("S3", stays=1)
     partner.send([tcp(adapter.mac, own["IPv4"], partner)])
     sleep.stays("SYN with patterns off")
     by_adapter(sleep.woken_by(partner.send, [magic_packet(adapter.mac)]))
