@@ -120,7 +120,7 @@ def _put_to_rest(request: dict[str, Any]) -> int:
     from hil.bench import Bench
     from hil.journal import Journal
     from hil.run.rest import rest
-    from hil.testbed.lease import adopt
+    from hil.testbed.lease import adopt, beating
     from hil.testbed.model import Testbed
 
     testbed = Testbed.model_validate(request["testbed"])
@@ -131,7 +131,12 @@ def _put_to_rest(request: dict[str, Any]) -> int:
     try:
         with suppress(OSError):
             journal = Journal(Path(request["folder"]) / "watchdog.jsonl")
-        with journal.span("step", "put the bench of a dead run to rest"), Bench(testbed, journal, held.check) as bench:
+        # a boot may take longer than a silent holder is believed
+        with (
+            beating(held),
+            journal.span("step", "put the bench of a dead run to rest"),
+            Bench(testbed, journal, held.check) as bench,
+        ):
             rest(bench)
         left = ""
     except HilError as error:

@@ -8,7 +8,8 @@ Two files in the machine's folder:
   so that a holder who was passed over can do no more harm. Its lock is held for the moments in which a holder changes.
 
 Locks do not reach other computers on every file system, and a process can hang with one. So a holder who was silent for
-``EXPIRY_S`` is passed over: its file is replaced by another one. Ages are by the clock of the file system alone.
+``EXPIRY_S``, and for a beat more before the eyes of the next one, is passed over: its file is replaced by another one.
+Ages are by the clock of the file system alone.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from hil.clock import utc_now
+from hil.clock import Deadline, utc_now
 from hil.errors import BenchError
 from hil.testbed.model import Testbed
 from hil.testbed.out_of_service import Reason, out_of_service
@@ -141,20 +142,30 @@ def lease(testbed: Testbed, *, run: str, despite: Reason | None = None) -> Itera
     Raises BenchError that names the holder when another run has it, or why it is out of service. The machine's address
     is what counts, so two testbed files of one machine exclude each other too.
     """
+    doubt = _Doubt()
     held = wait_until(
-        lambda: _take(testbed, run, despite), what="the watchdog of the last run to put the bench to rest",
+        lambda: _take(testbed, run, despite, doubt), what="the watchdog of the last run to put the bench to rest",
         timeout_s=_RESTORED_WITHIN_S, interval_s=0.1, where=testbed.name, next_step="hil bench status",
     )  # fmt: skip
     assert held is not None
+    try:
+        with beating(held):
+            yield held
+    finally:
+        held.give_back()
+
+
+@contextmanager
+def beating(held: Lease) -> Iterator[None]:
+    """Its heart beats while the block runs."""
     over = threading.Event()
     heart = threading.Thread(target=_beat, args=(held, over), name="hil-lease", daemon=True)
     heart.start()
     try:
-        yield held
+        yield
     finally:
         over.set()
         heart.join()
-        held.give_back()
 
 
 def seize(testbed: Testbed, *, run: str) -> Lease:
@@ -186,11 +197,30 @@ def standing(testbed: Testbed) -> Standing:
         return Standing(None, held=False, silent_s=0.0)
     with _changing(folder) as fence, open_shared(folder / "lease") as file:
         owner, silent_s = _read(file), _silent_s(file, fence)
-        return Standing(owner, _is_held(file, owner, silent_s), silent_s)
+        return Standing(owner, _is_claimed(file, owner) and silent_s < EXPIRY_S, silent_s)
 
 
-def _take(testbed: Testbed, run: str, despite: Reason | None) -> Lease | None:
-    """None while the watchdog of a holder that died is at work. Raises BenchError when a living one has the bench."""
+class _Doubt:
+    """Whether a holder that seems silent for too long really is: the wall clock may have jumped, his heart goes on."""
+
+    def __init__(self) -> None:
+        self._seen = (0, 0)
+        self._beat = Deadline(0.0)
+
+    def is_over(self, file: IO[str]) -> bool:
+        """Once he has missed a beat before our eyes."""
+        status = os.fstat(file.fileno())
+        seen = (status.st_ino, status.st_mtime_ns)
+        if seen != self._seen:
+            self._seen, self._beat = seen, Deadline(1.5 * BEAT_S)
+        return self._beat.expired
+
+
+def _take(testbed: Testbed, run: str, despite: Reason | None, doubt: _Doubt) -> Lease | None:
+    """None while the watchdog of a holder that died is at work, or while a holder's silence is in doubt.
+
+    Raises BenchError when a living one has the bench.
+    """
     note, folder = out_of_service(testbed), machine_folder(testbed)
     if note is not None and note.reason is not despite:
         raise BenchError(
@@ -200,7 +230,8 @@ def _take(testbed: Testbed, run: str, despite: Reason | None) -> Lease | None:
     with _changing(folder) as fence:
         file = open_shared(folder / "lease")
         before, silent_s = _read(file), _silent_s(file, fence)
-        if _is_held(file, before, silent_s):
+        claimed = _is_claimed(file, before)
+        if claimed and silent_s < EXPIRY_S:
             file.close()
             if before is not None and (before.watchdog or not _lives(before)):
                 return None
@@ -210,18 +241,21 @@ def _take(testbed: Testbed, run: str, despite: Reason | None) -> Lease | None:
                 where=str(folder),
                 next_step="wait for that run or stop it",
             )
+        if claimed and not doubt.is_over(file):
+            file.close()
+            return None
         if not _lock(file):
             file.close()
             file = _replaced(folder)
         return _hand_over(folder, fence, file, run, _inherited(before, _number(fence)))
 
 
-def _is_held(file: IO[str], owner: Owner | None, silent_s: float) -> bool:
-    """By the lock; where locks may not reach, and for one that hangs, by the heartbeat."""
+def _is_claimed(file: IO[str], owner: Owner | None) -> bool:
+    """By the lock, or where locks may not reach, by the note; it counts as long as the heart beats."""
     locked = not _lock(file)
     elsewhere = owner is not None and owner.host != socket.gethostname()
     ended = owner is not None and bool(owner.ended)
-    return (locked or elsewhere) and not ended and silent_s < EXPIRY_S
+    return (locked or elsewhere) and not ended
 
 
 def _inherited(before: Owner | None, number: int) -> str:
@@ -271,7 +305,8 @@ def _lock(file: IO[str]) -> bool:
 
 def _beat(held: Lease, over: threading.Event) -> None:
     while not over.wait(BEAT_S):
-        held.beat()
+        with suppress(OSError):  # a server of files that is away for a moment, say
+            held.beat()
 
 
 def _silent_s(file: IO[str], fence: IO[str]) -> float:

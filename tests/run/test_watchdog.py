@@ -23,8 +23,9 @@ from hil.instruments import Switch
 from hil.journal import Journal
 from hil.provision.verification import end_verification
 from hil.run.rest import rest
-from hil.run.watchdog import Watchdog
+from hil.run.watchdog import Watchdog, _put_to_rest
 from hil.testbed.lease import LeaseLost, lease, seize
+from hil.testbed.lease import standing as standing_of
 from hil.testbed.model import Testbed, Virtual
 from hil.testbed.state import machine_folder
 from hil.virtual.lab import Lab
@@ -256,6 +257,25 @@ def test_a_watchdog_that_died_is_told_to_the_next_holder(stand: Stand, tmp_path:
     with lease(testbed, run="next") as later:
         assert later.inherited == "nobody put it to rest"
         later.rested()
+
+
+def test_its_heart_beats_while_it_works(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is given the bench in the midst of its rest, however long the machine takes to boot."""
+    monkeypatch.setattr("hil.testbed.lease.BEAT_S", 0.05)
+    testbed, seen = stand.testbed, list[bool]()
+    file = machine_folder(testbed) / "lease"
+
+    def boot_for_long(bench: Bench) -> None:
+        os.utime(file, (0, 0))
+        wait_until(lambda: file.stat().st_mtime > 0, what="the next beat", timeout_s=5)
+        seen.append(standing_of(testbed).held)
+
+    monkeypatch.setattr("hil.run.rest.rest", boot_for_long)
+    dead = seize(testbed, run="dead")
+    request = {"testbed": testbed.dump(), "lease": os.dup(dead.fileno()), "fence": dead.owner.fence}
+    assert _put_to_rest({**request, "folder": str(tmp_path)}) == 0
+    dead.give_back()
+    assert seen == [True]
 
 
 def test_it_waits_without_heavy_libraries() -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from hil.errors import BenchError, UsageError
-from hil.testbed.lease import EXPIRY_S, LeaseLost, adopt, lease, seize, standing
+from hil.testbed.lease import EXPIRY_S, Lease, LeaseLost, adopt, lease, seize, standing
 from hil.testbed.model import Adapter, Machine, Ssh, Testbed
 from hil.testbed.out_of_service import Reason, out_of_service, put_back, take_out
+from hil.wait import wait_until
 
 HOLD = """
 import sys
@@ -103,13 +104,14 @@ def test_other_machines_are_free(tmp_path: Path) -> None:
         assert held.owner.run == "two"
 
 
-def test_a_holder_that_hangs_is_passed_over_and_outranked(tmp_path: Path) -> None:
+def test_a_holder_that_hangs_is_passed_over_and_outranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was stopped for longer than a lease lasts has lost the bench, and learns it before it moves anything.
 
     Else it would cut the mains under the feet of the run that has the bench by then.
     """
     bench = a_testbed(tmp_path)
     with hold(bench) as other:
+        monkeypatch.setattr("hil.testbed.lease.BEAT_S", 0.1)
         other.send_signal(signal.SIGSTOP)
         with pytest.raises(BenchError, match="held by"), lease(bench, run="early"):
             raise AssertionError("it hung for a moment only")
@@ -125,13 +127,42 @@ def test_a_holder_that_hangs_is_passed_over_and_outranked(tmp_path: Path) -> Non
         assert standing(bench).owner == held.owner
 
 
-def test_another_computer_counts_by_its_heartbeat(tmp_path: Path) -> None:
+def test_a_clock_that_jumps_takes_no_bench_from_a_living_holder(tmp_path: Path) -> None:
+    """When the controller's clock is set forward by minutes, the run that is at work keeps its bench.
+
+    A controller sets its clock at boot or after a sleep; two runs at once would ruin each other's results.
+    """
+    bench = a_testbed(tmp_path)
+    with hold(bench) as other:
+        silent_since(bench, EXPIRY_S + 1)
+        with pytest.raises(BenchError, match=f"pid {other.pid}"), lease(bench, run="mine"):
+            raise AssertionError("a living holder was passed over")
+        assert asked(other) == "mine"
+
+
+def test_a_heart_goes_on_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file server that is away for one beat does not end the heart for good: the bench would be lost a minute on."""
+    monkeypatch.setattr("hil.testbed.lease.BEAT_S", 0.01)
+    tried = list[int]()
+
+    def fail_once(self: Lease) -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError("stale file handle")
+
+    monkeypatch.setattr(Lease, "beat", fail_once)
+    with lease(a_testbed(tmp_path), run="mine"):
+        wait_until(lambda: len(tried) > 2, what="the next beats", timeout_s=5)
+
+
+def test_another_computer_counts_by_its_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a shared folder whose locks do not reach across computers, a fresh heartbeat holds and an old one does not."""
     bench = a_testbed(tmp_path)
     with lease(bench, run="there") as held:
         text = next(tmp_path.glob("*/lease")).read_text()
     (file,) = tmp_path.glob("*/lease")
     assert held.owner.ended
+    monkeypatch.setattr("hil.testbed.lease.BEAT_S", 0.1)
     file.write_text(text.replace(held.owner.host, "elsewhere"))
     assert standing(bench).held
     with pytest.raises(BenchError, match="@elsewhere"), lease(bench, run="mine"):
