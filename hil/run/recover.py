@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from hil.bench import Bench
 from hil.clock import Deadline, utc_now
-from hil.errors import BenchError, DutError, HilError
+from hil.errors import BenchError, DutError, HilError, UsageError
 from hil.run.rest import rest
 from hil.testbed.lease import LeaseLost
 from hil.testbed.out_of_service import Reason, take_out
@@ -107,7 +108,8 @@ def _rungs(bench: Bench) -> Iterator[Rung]:
         back(deadline)
 
     def switch(deadline: Deadline) -> None:
-        bench.out_of_band.off()
+        with suppress(UsageError):  # Wake-on-LAN can only start a machine
+            bench.out_of_band.off()
         bench.out_of_band.on()
         back(deadline)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from socket import AF_INET, SOCK_DGRAM, socket
 from typing import Any
+
+import pytest
 
 from hil.bench import Bench
 from hil.errors import BenchError
 from hil.journal import Journal
 from hil.run.provisioning import provision
 from hil.run.recover import recover, recover_or_quarantine
-from hil.testbed.model import Testbed, Virtual
+from hil.testbed.model import Adapter, Instrument, Machine, Ssh, Testbed, Virtual
 from hil.testbed.out_of_service import Reason, out_of_service
 from hil.virtual.lab import Lab
 from hil.wait import wait_until
@@ -116,3 +119,29 @@ def test_the_ladder(tmp_path: Path) -> None:
     assert not climb.answers
     assert f"tried: reconnect (up to 3 s), {LADDER[2]} (up to 9 s); do:" in climb.error
     assert dead.result() == (True, 0)
+
+
+def test_wake_on_lan_is_the_rung_out_of_band(tmp_path: Path) -> None:
+    """A machine that is off is sent its magic packet, although Wake-on-LAN cannot switch off first.
+
+    Else the one means that a desk without outlet and button has is never tried, and the bench is quarantined.
+    """
+    with socket(AF_INET, SOCK_DGRAM) as heard, socket() as closed:
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(2)
+        closed.bind(("127.0.0.1", 0))
+        ssh = Ssh(
+            host="127.0.0.1", port=closed.getsockname()[1], user="hil", key_file=tmp_path / "key",
+            host_key="ssh-ed25519 AAAA", connect_timeout_s=0.2,
+        )  # fmt: skip
+        waker = Instrument(
+            role="out_of_band", family="wake-on-lan", resource=f"02-1D-0F-00-00-01@127.0.0.1:{heard.getsockname()[1]}"
+        )
+        described = Testbed(
+            name="desk", machine=Machine(ssh=ssh, boot_timeout_s=0.2, shutdown_timeout_s=0.2),
+            adapter=Adapter(hardware_id="PCI\\VEN_8086", link_mbps=1000, address="198.18.0.1/24"),
+            instruments={"wake": waker}, state_dir=tmp_path,
+        )  # fmt: skip
+        with Bench(described, Journal()) as bench, pytest.raises(BenchError, match=OUT_OF_BAND):
+            recover(bench, blind=True)
+        assert len(heard.recv(2000)) == 102
