@@ -35,12 +35,13 @@ def check(
     everything: Annotated[bool, typer.Option("--all", help="show every place of a finding")] = False,
 ) -> int:
     """Check INF, images, catalog and signatures of a driver package."""
+    from hil.package.anchors import read_certificate
     from hil.package.check import check as examine
     from hil.package.models import Target
 
-    roots = [_certificate(path) for path in trust or ()]
+    roots = [read_certificate(path) for path in trust or ()]
     required = [_target(name) for name in target or ()]
-    refused = [_certificate(path) for path in distrust or ()]
+    refused = [read_certificate(path) for path in distrust or ()]
     reports = examine(
         folder, target=Target(build=windows), previous=previous, trusted=roots, distrusted=refused, required=required
     )
@@ -66,19 +67,6 @@ def rules() -> None:
     for rule in RULES:
         table.add_row(rule.id, rule.severity, rule.summary, rule.source)
     Console().print(table)
-
-
-def _certificate(path: Path) -> bytes:
-    """DER of a certificate file in DER or PEM."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
-
-    try:
-        data = path.read_bytes()
-        load = load_pem_x509_certificate if b"-----BEGIN" in data else load_der_x509_certificate
-        return load(data).public_bytes(Encoding.DER)
-    except (OSError, ValueError) as error:
-        raise UsageError("a certificate (.cer, .pem)", seen=str(error)[:200], where=str(path)) from error
 
 
 def _target(name: str) -> SigningTarget:

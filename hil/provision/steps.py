@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 from hil.errors import UsageError
+from hil.package.anchors import read_certificate
 from hil.provision.network import ManagementMetric, ManagementRoute, TestAddress
 from hil.provision.step import Place, State, Step
 from hil.provision.verification import DriverVerifier
@@ -223,12 +224,11 @@ def steps(place: Place) -> list[Step]:
 
 
 def certificate(testbed: Testbed) -> bytes:
-    """The certificate (DER) to trust. Raises UsageError when the testbed names none, or a file that cannot be read."""
+    """The certificate (DER) to trust. Raises UsageError when the testbed names none, or a file that is none."""
     path = testbed.packages.certificate if testbed.packages else None
-    try:
-        return path.read_bytes() if path else b""
-    except OSError as error:
-        raise UsageError("the test certificate that the testbed names", seen=str(error), where=str(path)) from error
+    if path is None:
+        raise UsageError("a test certificate", seen="the testbed names none", where=testbed.name)
+    return read_certificate(path)
 
 
 def step_named(place: Place, name: str) -> Step:

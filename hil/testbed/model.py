@@ -129,7 +129,7 @@ class Packages(Section):
     previous: Path | None = None
     other: Path | None = Field(None, description="another driver (INF, service) for the same NIC, a PC maker's say")
     restarting: Path | None = Field(None, description="a package that Windows restarts for (INF Reboot directive)")
-    certificate: Path | None = Field(None, description="test certificate (DER) to trust, if test-signed")
+    certificate: Path | None = Field(None, description="test certificate (DER or PEM) to trust, if test-signed")
     broken: Path | None = Field(None, description="a package whose signature must be refused: a file was changed")
     unsigned: Path | None = Field(None, description="a package that nobody signed")
     expired: Path | None = Field(None, description="signed after its certificate's end, without a time stamp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,6 +110,38 @@ def test_unknown_step(desk: Desk) -> None:
     """A change that a newer version recorded is named, not skipped: skipped, it would stay on the machine for ever."""
     with pytest.raises(UsageError, match="from-the-future"):
         step_named(Place(desk.machine, desk.testbed), "from-the-future:x")
+
+
+def test_certificate_in_base64(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    """A certificate that was exported as Base-64 is trusted as the one in DER is, and undo takes it out again.
+
+    The export of Windows offers both, under the same name; a root that stays behind on a machine is a hole.
+    """
+    packages = desk.testbed.packages
+    assert packages is not None and packages.certificate is not None
+    der = packages.certificate.read_bytes()
+    path = tmp_path / "exported.cer"
+    path.write_text(ssl.DER_cert_to_PEM_cert(der))
+    testbed = desk.testbed.model_copy(update={"packages": packages.model_copy(update={"certificate": path})})
+    before = states(desk, desk.machine)
+    provision(desk.machine, testbed, folder)
+    assert trust.trusted_in(desk.machine, der) == trust.STORES
+    unprovision(desk.machine, testbed, folder)
+    assert states(desk, desk.machine) == before
+
+
+def test_certificate_that_is_none(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    """A file that is no certificate is told with its path, before anything is changed: a person named it."""
+    packages = desk.testbed.packages
+    assert packages is not None
+    path = tmp_path / "key.pfx"
+    path.write_bytes(b"no certificate")
+    testbed = desk.testbed.model_copy(update={"packages": packages.model_copy(update={"certificate": path})})
+    before = states(desk, desk.machine)
+    with pytest.raises(UsageError, match="a certificate") as error:
+        provision(desk.machine, testbed, folder)
+    assert error.value.where == str(path)
+    assert states(desk, desk.machine) == before
 
 
 def test_testbed_names_a_missing_tool(desk: Desk, folder: Path) -> None:

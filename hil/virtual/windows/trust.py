@@ -74,6 +74,16 @@ class Certificate:
         return found[1] if found else self.subject
 
 
+def certificate(data: bytes) -> Certificate:
+    """Of a file in DER or Base64, as Windows takes either. Raises ValueError."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificate
+
+    if b"-----BEGIN CERTIFICATE-----" in data:
+        data = load_pem_x509_certificate(data).public_bytes(Encoding.DER)
+    return Certificate(data)
+
+
 def _distinguished(text: str) -> str:
     return re.sub(r"(?<!\\),", ", ", text)
 

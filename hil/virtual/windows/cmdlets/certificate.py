@@ -34,7 +34,7 @@ def import_certificate(
             "Access is denied. 0x80070005 (WIN32: 5 ERROR_ACCESS_DENIED)", "System.UnauthorizedAccessException"
         )
     try:
-        certificate = trust.Certificate(windows.files.read(FilePath))
+        certificate = trust.certificate(windows.files.read(FilePath))
     except FileNotFoundError as error:
         raise _refused(
             "The system cannot find the file specified. 0x80070002 (WIN32: 2 ERROR_FILE_NOT_FOUND)",
