@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 import pytest
 from desk import Desk
 
-from hil.errors import BenchError
+from hil.errors import BenchError, UsageError
 from hil.remote import Command, ConnectionLost, PowerShell
+from hil.testbed.model import Tools
 from hil.wait import wait_until
 from hil.windows import IncidentKind, Machine
 from hil.windows.process import RunningProcess, end_programs
-from hil.windows.tools import tool_path
+from hil.windows.tools import send_tools, tool_path
 
 
 def test_facts(machine: Machine) -> None:
@@ -55,6 +56,27 @@ def test_started_program(machine: Machine) -> None:
     assert (done.exit_code, done.text.strip()) == (0, "hello there")
     process.stop()
     assert not process.running
+
+
+@pytest.mark.skipif(shutil.which("iperf3") is None, reason="no iperf3 on this computer")
+def test_program_that_needs_a_dll(desk: Desk, tmp_path: Path) -> None:
+    """A program goes to the machine with the DLLs beside it; without them it ends at once, and its exit code says why.
+
+    The usual builds of iperf3 for Windows are an .exe and a cygwin1.dll.
+    """
+    assert desk.testbed.tools.iperf3 is not None
+    program, library = tmp_path / "iperf3.exe", tmp_path / "Cygwin1.DLL"
+    program.write_bytes(desk.testbed.tools.iperf3.read_bytes() + b"cygwin1.dll")
+    sent = Tools(iperf3=program)
+    assert send_tools(desk.machine.ssh, sent) == [tool_path("iperf3")]
+    process = desk.machine.start(tool_path("iperf3"), "--version")
+    assert process.wait(5).exit_code == process.exit_code == 0xC0000135
+    library.write_bytes(b"MZ")
+    (tmp_path / "readme.txt").write_text("")
+    assert send_tools(desk.machine.ssh, sent) == [r"C:\hil\tools\Cygwin1.DLL"]
+    assert desk.machine.start(tool_path("iperf3"), "--version").wait(5).exit_code == 0
+    desk.machine.shell.run(Command("Remove-Item", Path=r"C:\hil\tools\cygwin1.dll"))
+    send_tools(desk.machine.ssh, desk.testbed.tools)
 
 
 def test_files(machine: Machine, tmp_path: Path) -> None:
@@ -98,6 +120,30 @@ def test_reboot_that_never_returns(new_desk: Callable[..., Desk]) -> None:
     with pytest.raises(BenchError, match="back from a restart") as caught:
         machine.reboot(timeout_s=1.5)
     assert "mains" in str(caught.value)
+
+
+@pytest.mark.parametrize("late", ["WmiComesLate", "PowerShellComesLate"])
+def test_half_up(new_desk: Callable[..., Desk], late: str) -> None:
+    """A machine that lets us in before Windows is all there, after a restart or a sleep, is asked again.
+
+    On a busy disk WMI answers seconds after sshd; a night must not end there with the advice to prepare the machine.
+    """
+    machine = new_desk(faults=(f"early_faults:{late}",)).machine
+    before = machine.boot()
+    assert machine.reboot().differs_from(before)
+    suspension = machine.suspend("S3", wake_after_s=2)
+    machine.wait_asleep()
+    assert machine.wait_awake(suspension).by_timer
+
+
+def test_module_that_cannot_be_imported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PowerShell does not load the companion module, the person can mend it, and is told how."""
+    monkeypatch.setattr(machine.shell, "_on_open", [Command("Import-Module", Name=r"C:\hil\nothing.psm1")])
+    machine.shell.close()
+    with pytest.raises(UsageError, match="prepare-machine"):
+        machine.reconnect(10)
+    monkeypatch.undo()
+    machine.reconnect(10)
 
 
 def test_both_far_ends(new_desk: Callable[..., Desk]) -> None:

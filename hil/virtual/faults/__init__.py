@@ -278,6 +278,10 @@ class Fault:
         """Whether a PowerShell that a client asks for starts."""
         return started
 
+    def wmi_answers(self, answers: bool) -> bool:
+        """Whether the service of WMI answers a question of a PowerShell."""
+        return answers
+
     def button_works(self, works: bool, *, seconds: float) -> bool:
         """Whether the machine takes notice of its power button, held for ``seconds`` (true ones)."""
         return works

@@ -183,6 +183,7 @@ def get_cim_instance(
     Namespace: str | None = None,
     OperationTimeoutSec: Annotated[PSUInt | None, Param(aliases=("OT",))] = None,
 ) -> Iterator[PSRecord]:
+    must_answer(call)
     columns = Property or []
     try:
         if Query is not None:
@@ -208,6 +209,12 @@ def get_cim_instance(
 
 def _local(value: object) -> object:
     return value.astimezone(_ZONE) if isinstance(value, datetime) else value
+
+
+def must_answer(call: Call) -> None:
+    """After a boot the service of WMI may come up later than sshd."""
+    if not call.bench.faults.wmi_answers(True):
+        raise _error("The RPC server is unavailable. ", "0x800706ba", "ResourceUnavailable", None)
 
 
 def _error(message: str, result: str, category: str, target: object) -> CmdletError:

@@ -12,6 +12,7 @@ from typing import Annotated
 from psrpcore.types import PSInt, PSInt64, PSUInt, PSUInt64
 
 from hil.virtual.powershell import Call, CmdletError, Module, Param, PSRecord
+from hil.virtual.windows.cmdlets.cim import must_answer
 from hil.virtual.windows.cmdlets.core import CUSTOM_OBJECT
 from hil.virtual.windows.power_events import SleepState
 
@@ -26,6 +27,7 @@ _WIN32 = "System.ComponentModel.Win32Exception"
 
 @cmdlets.cmdlet("Get-HilClock")
 def get_clock(call: Call) -> Iterator[PSRecord]:
+    must_answer(call)
     now, boot = call.host.now(), call.host.last_boot
     up_ms = int((now - boot) / timedelta(milliseconds=1))
     yield PSRecord(CUSTOM_OBJECT, {"LastBootUpTime": boot, "UptimeMs": PSUInt64(up_ms), "UtcNow": now})
