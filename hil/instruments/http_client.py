@@ -6,6 +6,7 @@ import http.client
 import ssl
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -26,8 +27,8 @@ class HttpClient:
     """One request at a time, each on a connection of its own; basic or digest logon, as the instrument asks for."""
 
     def __init__(self, name: str, spec: Instrument, journal: Journal) -> None:
-        """Raises UsageError for a secret or a certificate that cannot be read."""
-        self.name, self.base = name, spec.resource.rstrip("/")
+        """Raises UsageError for a resource that is no address, a secret or a certificate that cannot be read."""
+        self.name, self.base = name, _address(name, spec.resource)
         self._timeout_s, self._journal = spec.timeout_s, journal
         self._lock = threading.Lock()
         password = ""
@@ -95,6 +96,19 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
     def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         fp.close()
         return super().http_error_401(req, fp, code, msg, headers)
+
+
+def _address(name: str, resource: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(resource)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        good = False
+    if not good:
+        raise UsageError(
+            f"the address of {name}", seen=resource, next_step="write it like http://192.0.2.10 or https://192.0.2.10:8443"
+        )
+    return resource.rstrip("/")
 
 
 def _trust(name: str, spec: Instrument) -> ssl.SSLContext | None:

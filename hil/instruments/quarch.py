@@ -19,7 +19,7 @@ from hil.instruments.profile import AT_ONCE, HAND, Profile
 from hil.instruments.roles import Identity
 from hil.instruments.scpi import Scpi, ScpiContact, ScpiSwitch
 from hil.instruments.session import Session, Sessions
-from hil.instruments.wire import Health, Wire
+from hil.instruments.wire import Health, Wire, host_and_port
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 from hil.wait import pause
@@ -42,12 +42,13 @@ class QuarchLine:
     """A line to ``host`` or ``host:port``; a module that was just left is given its time first."""
 
     def __init__(self, resource: str, timeout_s: float, _manners: Manners) -> None:
-        host, _, port = resource.partition(":")
+        """Raises UsageError for another resource."""
         self._resource, self._timeout_s = resource, timeout_s
+        host, port = host_and_port(resource, PORT)
         free_s = _ended_s.get(resource, 0.0) + _REOPEN_S
         if (remaining_s := free_s - now_s()) > 0:
             pause(remaining_s, why="a Quarch module frees its session")
-        self._wire = Wire(host, int(port or PORT), timeout_s)
+        self._wire = Wire(host, port, timeout_s)
 
     def send(self, message: bytes) -> None:
         self._wire.begin(self._timeout_s)

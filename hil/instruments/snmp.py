@@ -21,6 +21,7 @@ from hil.clock import Deadline, now_s
 from hil.errors import UsageError
 from hil.instruments.roles import Identity, Switch
 from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
+from hil.instruments.wire import host_and_port
 from hil.journal import Journal
 from hil.testbed.model import Instrument
 from hil.testbed.secret import reveal
@@ -72,9 +73,9 @@ class SnmpAgent:
     """
 
     def __init__(self, name: str, resource: str, community: str, journal: Journal, timeout_s: float) -> None:
-        host, _, port = resource.partition(":")
+        """Raises UsageError for a resource that is not ``host`` or ``host:port``."""
         self.name, self.resource = name, resource
-        self._address, self._community = (host, int(port or _PORT)), community
+        self._address, self._community = host_and_port(resource, _PORT), community
         self._journal, self._timeout_s = journal, timeout_s
         self._lock = threading.Lock()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import sys
@@ -9,8 +10,21 @@ from collections.abc import Callable
 from enum import Enum
 
 from hil.clock import now_s
+from hil.errors import UsageError
 
 _KEEPALIVE_IDLE_S, _KEEPALIVE_PROBES = 5, 3
+
+
+def host_and_port(resource: str, default_port: int) -> tuple[str, int]:
+    """What ``host`` or ``host:port`` names. Raises UsageError for anything else."""
+    found = re.fullmatch(r"([^:/]+)(?::(\d{1,5}))?", resource)
+    port = int(found[2] or default_port) if found is not None else 0
+    if found is None or not 0 < port < 1 << 16:
+        raise UsageError(
+            "the address of an instrument", seen=resource,
+            next_step=f"write it like 192.0.2.10 or 192.0.2.10:{default_port}",
+        )  # fmt: skip
+    return found[1], port
 
 
 class Health(Enum):

@@ -107,7 +107,7 @@ class Instrument(Section):
 
     role: Literal["outlet", "slot", "meter", "button", "cable", "supply", "usb_port", "out_of_band"]
     family: str = Field(description="a name from `hil instruments`, e.g. keysight-34980a")
-    resource: str = Field(description="VISA resource name, or host:port for families outside VISA")
+    resource: str = Field(description="VISA resource name; host or host:port (Quarch, SNMP); http://host (HTTP)")
     channel: str = Field("1", description="outlet, relay or element, as the family writes it")
     serial: str | None = Field(None, description="field 3 of *IDN?; another instrument is refused")
     user: str | None = Field(None, description="where the instrument wants a logon (HTTP)")

@@ -11,7 +11,7 @@ from hil.instruments import Meter, Outlet, open_instrument, roles
 from hil.instruments.families import FAMILIES
 from hil.instruments.scpi import Scpi
 from hil.instruments.session import WrongInstrument
-from hil.testbed.model import Instrument
+from hil.testbed.model import Instrument, Secret
 
 
 def test_unknown_family_names_the_nearest(journal):
@@ -26,6 +26,27 @@ def test_family_that_cannot_play_the_role(journal):
     spec = Instrument(role="outlet", family="yokogawa-wt300", resource="TCPIP::127.0.0.1::5025::SOCKET")
     with pytest.raises(UsageError, match="can be meter"):
         open_instrument("mains", spec, journal)
+
+
+@pytest.mark.parametrize(
+    ("family", "role", "resource", "wanted"),
+    [
+        ("netio", "outlet", "192.0.2.10", "http://192.0.2.10"),
+        ("netio", "outlet", "pdu:80", "http://192.0.2.10"),
+        ("intel-amt", "out_of_band", "http://192.0.2.10:amt", "http://192.0.2.10"),
+        ("apc-pdu", "outlet", "pdu:snmp", "192.0.2.10:161"),
+        ("apc-pdu", "outlet", "http://pdu", "192.0.2.10:161"),
+        ("quarch", "slot", "module:99999", "192.0.2.10:9760"),
+    ],
+)
+def test_address_of_another_form(journal, monkeypatch, family, role, resource, wanted):
+    """Who writes an address as another family wants it is told the right form, and not that the unit is off."""
+    monkeypatch.setenv("SECRET", "s3cret")
+    spec = Instrument(role=role, family=family, resource=resource, secret=Secret(env="SECRET"))
+    with pytest.raises(UsageError) as caught:
+        open_instrument("unit", spec, journal)
+    assert caught.value.seen == resource
+    assert wanted in caught.value.next_step
 
 
 def test_the_wrong_serial_number_is_refused(lab, journal):
