@@ -104,7 +104,7 @@ def _cut(bench: Bench, names: Sequence[str], started_s: float) -> list[Cut]:
 def _problem(bench: Bench, name: str) -> str:
     try:
         getattr(bench.instrument(name), _OFF[bench.testbed.instruments[name].role])()
-    except HilError as error:
+    except (HilError, OSError) as error:
         return str(error)
     return ""
 
@@ -114,7 +114,7 @@ def _verified(bench: Bench, cut: Cut) -> Cut:
         return cut
     try:
         seen = bench.instrument(cut.name).state()
-    except HilError as error:
+    except (HilError, OSError) as error:
         return Cut(cut.name, cut.after_s, str(error))
     return cut if seen is Switch.OFF else Cut(cut.name, cut.after_s, f"it was switched off, and now reads {seen.value}")
 
@@ -131,6 +131,6 @@ def _witness(bench: Bench, started_s: float) -> list[Cut]:
         return []
     try:
         bench.meter.wait_below(_DEAD_BELOW_W, _DEAD_WITHIN_S)
-    except HilError as error:
+    except (HilError, OSError) as error:
         return [Cut("the meter's word", now_s() - started_s, str(error))]
     return [Cut("the meter's word", now_s() - started_s)]
