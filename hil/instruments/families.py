@@ -259,14 +259,14 @@ HTTP_FAMILIES = (
         confirm_s=20.0, note="read is the physical state; an outlet may be locked",
     ),
     Family(
-        "redfish", "any BMC with Redfish (channel = system)", ("out_of_band", "outlet"), ("HTTPS",),
+        "redfish", "any BMC with Redfish (channel = system)", ("out_of_band",), ("HTTPS",),
         "virtual instrument; specification",
         HttpSwitch(
             "Redfish", Request("GET", "/redfish/v1/Systems/{channel}"), ("Model",), ("SerialNumber",),
             Request("POST", _RESET, '{"ResetType":"On"}'), Request("POST", _RESET, '{"ResetType":"ForceOff"}'),
             Request("GET", "/redfish/v1/Systems/{channel}"), ("PowerState",), ("On",), ("Off",),
         ),
-        confirm_s=60.0, note="PoweringOn and PoweringOff are neither on nor off, and are waited out",
+        confirm_s=60.0, note="no outlet: the mains stay; PoweringOn and PoweringOff are neither on nor off, and are waited out",
     ),
 )  # fmt: skip
 

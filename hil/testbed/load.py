@@ -65,6 +65,12 @@ def _contradictions(tree: Any, testbed: Testbed) -> Iterator[Mistake]:
         other = twins.setdefault((one.role, one.resource, one.channel), name)
         if other != name:
             yield mistake(("instruments", name), f"the same {one.role}, resource and channel as {other!r}")
+        if one.role == "outlet" and one.rest == "off":
+            yield mistake(
+                ("instruments", name, "rest"),
+                "an outlet at rest is on: off would cut the mains of a Windows that runs",
+                "leave this key out, or write null where hil is to leave it as it is",
+            )  # fmt: skip
     for trail, section in _sections(testbed):
         if isinstance(section, Secret) and len(section.model_fields_set) != 1:
             yield mistake(trail, "wanted exactly one of env, file, keyring", SECRET_STEP)

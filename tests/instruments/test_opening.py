@@ -21,10 +21,14 @@ def test_unknown_family_names_the_nearest(journal):
         open_instrument("slot", spec, journal)
 
 
-def test_family_that_cannot_play_the_role(journal):
-    """A meter cannot be an outlet, and the message says what it can be."""
-    spec = Instrument(role="outlet", family="yokogawa-wt300", resource="TCPIP::127.0.0.1::5025::SOCKET")
-    with pytest.raises(UsageError, match="can be meter"):
+@pytest.mark.parametrize(("family", "possible"), [("yokogawa-wt300", "meter"), ("redfish", "out_of_band")])
+def test_family_that_cannot_play_the_role(journal, family, possible):
+    """A meter cannot be an outlet, nor a controller that leaves the mains on; the message says what each can be.
+
+    A machine in soft off draws more than nothing, so that the meter would call every off of such an outlet a lie.
+    """
+    spec = Instrument(role="outlet", family=family, resource="TCPIP::127.0.0.1::5025::SOCKET")
+    with pytest.raises(UsageError, match=f"can be {possible}"):
         open_instrument("mains", spec, journal)
 
 

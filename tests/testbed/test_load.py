@@ -104,6 +104,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
             4,
             "instruments.b: the same slot, resource and channel as 'a'",
         ),
+        (
+            "name: desk",
+            'name: desk\ninstruments:\n  a:\n    role: outlet\n    family: f\n    resource: r\n    rest: "off"',
+            7,
+            "instruments.a.rest: an outlet at rest is on: off would cut the mains",
+        ),
     ],
 )
 def test_a_mistake_is_shown_where_it_stands(tmp_path: Path, old: str, new: str, line: int, wanted: str) -> None:
