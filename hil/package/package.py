@@ -143,8 +143,11 @@ class Package:
     @property
     def driver_file(self) -> PackageFile:
         """The image of the function driver. Raises UsageError when the package installs none."""
+        # CopyFiles may give it another name on the machine than it has in the package
+        renamed = {copy.target.lower(): copy.source.lower() for copy in self.install.copies}
+        name = renamed.get(self.driver.lower(), self.driver.lower())
         for file in self.files:
-            if self.driver and file.location.name.lower() == self.driver.lower():
+            if name and file.location.name.lower() == name:
                 return file
         raise UsageError(
             "a package that installs a function driver", seen=f"driver {self.driver or 'none'}", where=str(self.folder)

@@ -87,7 +87,7 @@ class CrashBook:
             package = Package.load(packages.current)
             with suppress(HilError):  # of a machine that was never asked nobody knows which model it is
                 package = package.for_device(self._bench.hardware_ids)
-            return package.driver_file.path.rpartition("/")[2].lower(), package.version
+            return package.driver.lower(), package.version
 
     def _analysis(self, dumps: Sequence[CollectedDump]) -> Analysis | None:
         """By the debugger of the testbed, of the largest dump that is whole; what goes wrong there is only noted."""

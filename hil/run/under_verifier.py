@@ -80,8 +80,7 @@ def driver_file(bench: Bench) -> str:
     from hil.package import Package
 
     if bench.testbed.packages is not None:
-        package = Package.load(bench.testbed.packages.current).for_device(bench.hardware_ids)
-        return package.driver_file.path.rpartition("/")[2].lower()
+        return Package.load(bench.testbed.packages.current).for_device(bench.hardware_ids).driver.lower()
     return str(bench.adapter.driver().image_path).rpartition("\\")[2].lower()
 
 

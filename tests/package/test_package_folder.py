@@ -121,6 +121,19 @@ def test_inf_for_other_hardware(built):
     assert "DEV_15F3" in error.value.wanted and "DEV_7A10" in error.value.seen
 
 
+def test_driver_that_is_renamed_when_it_is_copied(folder):
+    """The image of a package is found also where CopyFiles gives it another name on the machine.
+
+    One package for several architectures has their images side by side, and copies one of them under the common name.
+    """
+    inf = folder / "hilnic.inf"
+    text = inf.read_bytes().replace(b"hilnic.sys = 1", b"hilnic64.sys = 1")
+    inf.write_bytes(text.replace(b"[HilNic.copy]\r\nhilnic.sys", b"[HilNic.copy]\r\nhilnic.sys, hilnic64.sys"))
+    (folder / "hilnic.sys").rename(folder / "hilnic64.sys")
+    package = Package.load(folder)
+    assert (package.driver, package.driver_file.path) == ("hilnic.sys", "hilnic64.sys")
+
+
 def test_one_of_a_family(tmp_path):
     """For a device, settings, service and image are those of its model; the package and its hash stay the same.
 
