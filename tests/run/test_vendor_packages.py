@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from runs import Desk, Runs
+from runs import Desk, Runs, lab_up
 from vendor_package import BASIC, family, vendor_package, with_range, without
 
 from hil.errors import ExitCode
@@ -76,3 +76,16 @@ def test_same_version_with_another_inf(desk: Desk, runs: Runs, tmp_path: Path) -
         package = vendor_package(tmp_path / str(number), edit)
         outcome = runs(desk.variant(tmp_path, {}), AS_THE_PACKAGE_SAYS, *package)
         assert outcome.exit_code == ExitCode.OK, outcome.text
+
+
+def test_update_that_writes_a_setting_anew(runs: Runs, tmp_path: Path) -> None:
+    """Where the INF of an update writes a setting anew, that is the value which the adapter has after the update.
+
+    Two vendors of three reset settings so: a test that wants them kept would fail each of their releases.
+    """
+    (tmp_path / "bench").mkdir()
+    update = SUITES / "test_cross.py::test_event_and_traffic[update-after]"
+    with lab_up(tmp_path / "bench", "--fault=vendor_package:RewritesRings") as desk:
+        outcome = runs(desk.variant(tmp_path, {}), "", str(update))
+    assert outcome.exit_code == ExitCode.OK, outcome.text
+    assert list(outcome.verdicts.values()) == ["passed"]

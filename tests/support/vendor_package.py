@@ -10,6 +10,7 @@ from pathlib import Path
 from hil.package import Package
 from hil.virtual.driver import build
 from hil.virtual.driver.signing import Publisher
+from hil.virtual.faults import Fault
 
 BASIC = "hilbasic"
 """Service and image of the first NIC of a family."""
@@ -44,6 +45,13 @@ def with_range(keyword: str, default: int, least: int, most: int, step: int) -> 
         return inf
 
     return edit
+
+
+class RewritesRings(Fault):
+    """No defect: each install of a release sets the receive buffers anew, as the INFs of most vendors do."""
+
+    def written_inf(self, text: str) -> str:
+        return text.replace("HKR,, WakeFromS5, 0,", 'HKR,, *ReceiveBuffers, 0, "256"\r\nHKR,, WakeFromS5, 0,')
 
 
 def without(*keywords: str) -> Callable[[str], str]:
