@@ -91,7 +91,7 @@ def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None
     if timeout_s is None:
         timeout_s = max(0.0, suspension.guard_at_s - called_s) + machine.settings.resume_timeout_s
     try:
-        machine.reconnect(timeout_s)
+        answered_s = machine.reconnect(timeout_s)
     except (SshUnreachable, ConnectionLost) as error:
         raise WakeFailed(
             f"the machine awake from {suspension.state} within {timeout_s:g} s",
@@ -99,9 +99,8 @@ def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None
             where=machine.where,
             next_step="press the power button, or cut the mains; then read the event log",
         ) from error
-    latency_s = now_s() - called_s
     _clock_must_have_run_on(machine, offset_s)
-    wake = _read_records(machine, suspension, latency_s)
+    wake = _read_records(machine, suspension, latency_s=answered_s - called_s)
     if wake.source is WakeSource.DEVICE:
         named = machine.shell.run(Command("Get-PnpDevice", FriendlyName=wake.source_text), check=False)
         wake = replace(wake, device_ids=tuple(str(row["InstanceId"]) for row in named))
