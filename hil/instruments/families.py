@@ -266,7 +266,8 @@ HTTP_FAMILIES = (
             Request("POST", _RESET, '{"ResetType":"On"}'), Request("POST", _RESET, '{"ResetType":"ForceOff"}'),
             Request("GET", "/redfish/v1/Systems/{channel}"), ("PowerState",), ("On",), ("Off",),
         ),
-        confirm_s=60.0, note="no outlet: the mains stay; PoweringOn and PoweringOff are neither on nor off, and are waited out",
+        confirm_s=60.0,
+        note="no outlet: the mains stay; PoweringOn and PoweringOff are neither on nor off, and are waited out",
     ),
 )  # fmt: skip
 
