@@ -124,7 +124,7 @@ class CrashDumpKind(RegistryNumber):
 
 
 class Tool(Step):
-    """A program that tests run on the machine; ``argument`` is its name in the testbed's ``tools``."""
+    """A program that tests run on the machine, or a DLL of it; ``argument`` is its name in ``hil.windows.tools``."""
 
     kind = "tool"
 
@@ -201,7 +201,7 @@ KINDS: dict[str, type[Step]] = {
 def steps(place: Place) -> list[Step]:
     """All that this testbed needs, in the order in which it is applied."""
     testbed = place.testbed
-    tools.to_send(testbed.tools)  # a file that is missing is told before anything is changed
+    to_send = tools.to_send(testbed.tools)  # a file that is missing is told before anything is changed
     wanted: list[Step] = [
         PowerPlan(place),
         # the driver under test must not be replaced, nor the machine restarted, in the middle of a night
@@ -215,7 +215,7 @@ def steps(place: Place) -> list[Step]:
         ManagementRoute(place),
         ManagementMetric(place),
     ]
-    wanted += [Tool(place, name) for name, path in testbed.tools if path is not None]
+    wanted += [Tool(place, tools.tool_name(remote)) for remote in to_send]
     if testbed.packages and testbed.packages.certificate:
         wanted += [Certificate(place, trust.thumbprint(certificate(testbed))), TestSigning(place)]
     if place.adapter and place.adapter.has_interface():

@@ -142,7 +142,7 @@ class Packages(Section):
 
 
 class Tools(Section):
-    """Programs to send to the machine."""
+    """Programs to send to the machine, each with the DLLs that lie beside it."""
 
     iperf3: Path | None = None
 

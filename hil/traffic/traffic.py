@@ -34,6 +34,8 @@ _QUESTIONS = 3
 """So often the adapter is asked for its address before it counts as dead."""
 _STALL_S, _STALL_BYTES = 0.05, 10_000
 _STREAM_LIMIT = 128
+_DLL_NOT_FOUND = 0xC0000135
+"""STATUS_DLL_NOT_FOUND: how a program ends that Windows could not load."""
 
 
 class ServerProcess(Protocol):
@@ -41,6 +43,8 @@ class ServerProcess(Protocol):
 
     @property
     def running(self) -> bool: ...
+    @property
+    def exit_code(self) -> int | None: ...
     @property
     def stdout(self) -> bytes: ...
     def stop(self) -> None: ...
@@ -167,12 +171,16 @@ class Traffic:
 
     def server_must_run(self, server: ServerProcess) -> None:
         if not server.running:
+            code, said = server.exit_code, server.stdout.decode("utf-8", "replace").strip()
+            ended = "it ended" + (f" with exit code 0x{code:X}" if code is not None else "")
+            step = f"name the program as tools.iperf3 in the testbed, and give the adapter {self.address}"
+            if code == _DLL_NOT_FOUND:
+                ended += ", a DLL is missing"
+                step = "put the DLLs of this iperf3, such as cygwin1.dll, beside the program that tools.iperf3 names"
             raise BenchError(
-                "an iperf3 server on the machine",
-                seen=server.stdout.decode("utf-8", "replace").strip() or "it ended at once",
-                where=f"{iperf3.SERVER} on {self.machine.where}",
-                next_step=f"name the program as tools.iperf3 in the testbed, and give the adapter {self.address}",
-            )
+                "an iperf3 server on the machine", seen=f"{said}; {ended}" if said else ended,
+                where=f"{iperf3.SERVER} on {self.machine.where}", next_step=step,
+            )  # fmt: skip
 
     def moved_bytes(self) -> int:
         """Through the partner's port so far, both ways."""

@@ -64,14 +64,20 @@ class RunningProcess:
         """What it wrote so far."""
         return bytes(self._output["stdout"])
 
+    @property
+    def exit_code(self) -> int | None:
+        """Unsigned, as Windows writes it; None while it runs, and when the connection went away before its end."""
+        code = -1 if self.running else self._channel.recv_exit_status()
+        return code if code >= 0 else None
+
     def wait(self, timeout_s: float) -> Completed:
         """Its end. Raises BenchError when it still runs at the deadline, or when the connection went away first."""
         wait_until(lambda: not self.running, what=f"the end of {self.args[0]}", timeout_s=timeout_s)
         for reader in self._readers:
             reader.join(timeout_s)
-        if not self._channel.exit_status_ready():
+        code = self.exit_code
+        if code is None:
             raise BenchError(f"the exit code of {self.args[0]}", seen="the connection went away before it ended")
-        code = self._channel.recv_exit_status() & 0xFFFFFFFF
         return Completed(self.args, code, self.stdout, bytes(self._output["stderr"]))
 
     def stop(self) -> None:

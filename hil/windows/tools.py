@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from hil.errors import UsageError
@@ -19,8 +19,17 @@ TOOLS = rf"{ROOT}\tools"
 
 
 def tool_path(name: str) -> str:
-    r"""Where a program that was sent lies: ``C:\hil\tools\iperf3.exe``."""
-    return rf"{TOOLS}\{name}.exe"
+    r"""Where a program that was sent lies: ``C:\hil\tools\iperf3.exe``; or a DLL, whose name has its ending."""
+    return rf"{TOOLS}\{name if _is_dll(name) else f'{name}.exe'}"
+
+
+def tool_name(path: str) -> str:
+    """What :func:`tool_path` makes this path of."""
+    return PureWindowsPath(path).name.removesuffix(".exe")
+
+
+def _is_dll(name: str) -> bool:
+    return name.lower().endswith(".dll")
 
 
 def send_module(session: SshSession) -> bool:
@@ -30,12 +39,19 @@ def send_module(session: SshSession) -> bool:
 
 
 def to_send(tools: model.Tools) -> dict[str, Path]:
-    """Remote path to local file of each program that the testbed names. Raises UsageError for one that is missing."""
-    named = {tool_path(name): path for name, path in tools if path is not None}
-    for path in named.values():
+    """Remote path to local file of each program that the testbed names, and of the DLLs beside it, which it may need.
+
+    Raises UsageError for a program that is missing.
+    """
+    found: dict[str, Path] = {}
+    for name, path in tools:
+        if path is None:
+            continue
         if not path.is_file():
             raise UsageError("a program to send to the machine", seen="no such file", where=str(path))
-    return named
+        found[tool_path(name)] = path
+        found |= {tool_path(beside.name): beside for beside in sorted(path.parent.iterdir()) if _is_dll(beside.name)}
+    return found
 
 
 def send_tools(session: SshSession, tools: model.Tools) -> list[str]:

@@ -152,6 +152,21 @@ def test_testbed_names_a_missing_tool(desk: Desk, folder: Path) -> None:
     assert not folder.exists()
 
 
+def test_dlls_of_a_tool(desk: Desk, folder: Path, tmp_path: Path) -> None:
+    """The DLLs beside a program come with it, and go again: most builds of iperf3 for Windows do not start alone."""
+    assert desk.testbed.tools.iperf3 is not None
+    program = tmp_path / "iperf3.exe"
+    program.write_bytes(desk.testbed.tools.iperf3.read_bytes())
+    (tmp_path / "cygwin1.dll").write_bytes(b"MZ")
+    tools = desk.testbed.tools.model_copy(update={"iperf3": program})
+    testbed = desk.testbed.model_copy(update={"tools": tools})
+    assert {"tool:iperf3", "tool:cygwin1.dll"} <= set(provision(desk.machine, testbed, folder).changed)
+    there = Command("Test-Path", Path=r"C:\hil\tools\cygwin1.dll")
+    assert desk.machine.shell.run(there)[0] is True
+    unprovision(desk.machine, desk.testbed, folder)
+    assert desk.machine.shell.run(there)[0] is False
+
+
 def test_adapter_gets_its_address(desk: Desk) -> None:
     """With a driver bound the adapter gets its test address, and undo takes it away."""
     adapter = desk.adapter()

@@ -41,6 +41,10 @@ class LocalServer:
         return self._process.poll() is None
 
     @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    @property
     def stdout(self) -> bytes:
         if not self.running:
             self.stop()

@@ -13,7 +13,7 @@ import pytest
 from virtual_wire import LinuxMachine, LocalServer, VirtualWire, eventually
 
 from hil import netns
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, DutError, UsageError
 from hil.traffic import Direction, Traffic
 
 pytestmark = pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed on this computer")
@@ -106,6 +106,28 @@ def test_missing_server_is_told(wire: VirtualWire) -> None:
     with pytest.raises(BenchError, match=r"no-such-iperf3"), traffic.tcp():
         pytest.fail("there is no load")
     assert running_iperf3() == set()
+
+
+class Unloadable(LocalServer):
+    """What Windows could not load."""
+
+    running, exit_code, stdout = False, 0xC0000135, b""
+
+    def stop(self) -> None:
+        """It is gone."""
+
+    def __init__(self) -> None:
+        """Nothing is started."""
+
+
+def test_missing_dll_is_told(wire: VirtualWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that Windows could not load for want of a DLL says nothing itself: its exit code is read for us."""
+    machine, good = LinuxMachine(wire.nic.machine_netns), wire.traffic
+    monkeypatch.setattr(machine, "start", lambda *_: Unloadable())
+    traffic = Traffic(machine, good.adapter, wire.partner, good.tools, wire.journal)
+    with pytest.raises(BenchError, match=r"0xC0000135, a DLL is missing.*cygwin1\.dll, beside") as told:
+        traffic.tcp(seconds=1)
+    assert not isinstance(told.value, DutError)
 
 
 def test_missing_client_is_told(wire: VirtualWire, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ iperf3, inside the machine's network, so that what it measures is the virtual NI
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ DLL_NOT_FOUND = 0xC0000135
 
 _HOSTED = {"iperf3": "iperf3"}
 """Name in the image's version resource to the program of this computer that does the same."""
+_NEEDED = re.compile(rb"cyg\w+\.dll")
+"""What an image that was built with Cygwin wants beside it."""
 
 
 async def run(call: ToolCall) -> int:
@@ -28,6 +31,9 @@ async def run(call: ToolCall) -> int:
     if image[:2] != b"MZ" or not name:
         call.err(f"This version of {call.program} is not compatible with the version of Windows you're running.")
         return EXE_MACHINE_TYPE_MISMATCH
+    folder = call.program.rpartition("\\")[0]
+    if not all(files.exists(rf"{folder}\{found.decode()}") for found in _NEEDED.findall(image)):
+        return DLL_NOT_FOUND
     hosted = shutil.which(_HOSTED[name])
     if hosted is None or call.bench.nic is None:
         return DLL_NOT_FOUND
