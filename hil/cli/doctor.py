@@ -78,5 +78,7 @@ def _wire() -> Iterator[Finding]:
         allowed, seen = made.returncode == 0, made.stderr.strip() or ("as root" if not own else "in a user namespace")
     except OSError as error:
         allowed, seen = False, str(error)
-    step = "run as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
+    # the first on Debian, the second on Ubuntu from 24.04 on
+    switches = "kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0"
+    step = f"run as root, or allow user namespaces (sysctl {switches}, whichever there is)"
     yield Finding("network namespaces", allowed, seen, step, required=False)

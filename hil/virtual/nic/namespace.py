@@ -46,7 +46,7 @@ def _unshare() -> int:
         raise BenchError(
             "a network namespace for the virtual wire",
             seen=f"unshare(CLONE_NEWNET): {error.strerror}",
-            next_step="run as root, or with CAP_SYS_ADMIN, or allow unprivileged user namespaces"
+            next_step="run as root, or with CAP_SYS_ADMIN, or allow unprivileged user namespaces (hil doctor says how)"
             if error.errno == errno.EPERM
             else "see user.max_net_namespaces and namespaces(7)",
         ) from error
