@@ -150,15 +150,14 @@ def accept(
     reports: REPORTS = _FOLDER,
 ) -> None:
     """Begin a new baseline: figures of runs before are not what new ones are compared with any more."""
-    import getpass
-
     from hil.clock import utc_now
     from hil.history import baseline, queries
     from hil.history.store import open_history
+    from hil.testbed.state import user_name
 
     with open_history(history, reports) as opened, opened.writing() as connection:
         begin = queries.the_run(connection, since).started if since else utc_now()
-        baseline.accept(connection, bench, test, measurement, since=begin, who=getpass.getuser(), why=why)
+        baseline.accept(connection, bench, test, measurement, since=begin, who=user_name(), why=why)
     print(f"{measurement} on {bench}: a new baseline, of runs since {begin:%Y-%m-%d %H:%M:%S} UTC")
 
 

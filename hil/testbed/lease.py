@@ -15,7 +15,6 @@ Ages are by the clock of the file system alone.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import socket
@@ -30,7 +29,7 @@ from hil.clock import Deadline, utc_now
 from hil.errors import BenchError
 from hil.testbed.model import Testbed
 from hil.testbed.out_of_service import Reason, out_of_service
-from hil.testbed.state import machine_folder, open_shared
+from hil.testbed.state import machine_folder, open_shared, user_name
 from hil.wait import wait_until
 
 BEAT_S, EXPIRY_S = 5.0, 60.0
@@ -273,7 +272,7 @@ def _hand_over(
     fence.seek(0)
     fence.write(str(number))  # never shorter than the one before
     fence.flush()
-    owner = Owner(os.getpid(), socket.gethostname(), getpass.getuser(), run, _now(), number, watchdog=watchdog)
+    owner = Owner(os.getpid(), socket.gethostname(), user_name(), run, _now(), number, watchdog=watchdog)
     return Lease(folder, file, owner, inherited)
 
 

@@ -5,7 +5,6 @@ A file beside the bench's lease says so until a person clears it with ``hil benc
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from hil.clock import utc_now
 from hil.testbed.model import Testbed
-from hil.testbed.state import machine_folder, open_shared
+from hil.testbed.state import machine_folder, open_shared, user_name
 
 
 class Reason(StrEnum):
@@ -55,7 +54,7 @@ def take_out(testbed: Testbed, reason: Reason, cause: str) -> OutOfService:
     known = out_of_service(testbed)
     if known is not None and known.reason is Reason.TRIPPED:
         return known
-    by, since = f"{getpass.getuser()}@{socket.gethostname()}", utc_now().isoformat(timespec="seconds")
+    by, since = f"{user_name()}@{socket.gethostname()}", utc_now().isoformat(timespec="seconds")
     note, path = OutOfService(reason, cause, by, since), _path(testbed)
     fresh = path.with_suffix(f".{os.getpid()}")
     with open_shared(fresh) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,14 @@ def state_dir(testbed: Testbed) -> Path:
     if testbed.state_dir is not None or SHARED.is_dir():
         return testbed.state_dir or SHARED
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "hil"
+
+
+def user_name() -> str:
+    """Who runs this; in a container often a number that has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return str(os.getuid())
 
 
 def machine_folder(testbed: Testbed) -> Path:

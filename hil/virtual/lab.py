@@ -41,9 +41,18 @@ class Lab:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Testbed:
-        """Raises UsageError or BenchError as the bench reports it, BenchError when it does not report in time."""
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self._state_dir))
+        """Raises UsageError or BenchError as the bench reports it, BenchError when it does not report in time.
+
+        UsageError also for a state folder that cannot be written.
+        """
+        try:
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            self._folder = Path(tempfile.mkdtemp(prefix="bench-", dir=self._state_dir))
+        except OSError as error:
+            raise UsageError(
+                "a folder for the state of benches that can be written", seen=str(error), where=str(self._state_dir),
+                next_step="name another one as state_dir in the testbed",
+            ) from error  # fmt: skip
         try:
             answer = self._start()
             if "error" in answer:

@@ -325,3 +325,13 @@ def test_a_note_that_cannot_be_read_keeps_the_bench_out(tmp_path: Path) -> None:
     note = out_of_service(bench)
     assert note is not None
     assert "cannot be read" in str(note)
+
+
+def test_user_without_a_name(tmp_path, monkeypatch):
+    """A user id without a name, as in a container, takes a bench and puts it out of service like any other."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 3999999)
+    testbed = a_testbed(tmp_path)
+    with lease(testbed, run="mine"):
+        assert take_out(testbed, Reason.QUARANTINED, "it does not answer").by.startswith("3999999@")

@@ -51,6 +51,13 @@ def resident_mb(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
+def test_state_folder_that_is_none(tmp_path):
+    """A file in the place of the state folder is the person's to mend, not a defect of hil."""
+    (tmp_path / "state").touch()
+    with pytest.raises(UsageError, match="state_dir"), Lab(described(), tmp_path / "state", Journal()):
+        pass
+
+
 def test_up_and_down(tmp_path):
     """A bench is up within seconds as an ordinary testbed, small in memory, and gone without a trace.
 
