@@ -84,6 +84,8 @@ class Machine:
         self.clock_uncertainty_s = float("inf")
         """Half the round trip of that measurement."""
         self._suspension: Suspension | None = None
+        self._asleep: Callable[[], bool] | None = None
+        """The witness of that suspension."""
 
     @property
     def asleep_below_w(self) -> float:
@@ -198,22 +200,24 @@ class Machine:
 
     def suspend(self, state: SleepState = "S3", *, wake_after_s: int = 120) -> Suspension:
         """Ask for sleep with wake events kept and a wake timer as guard; comes back before the machine sleeps."""
-        self._suspension = power.suspend(self, state, wake_after_s)
+        self._suspension, self._asleep = power.suspend(self, state, wake_after_s), None
         return self._suspension
 
     def wait_asleep(self, timeout_s: float | None = None, *, witness: Callable[[], bool] | None = None) -> None:
         """Until the machine is silent, and ``witness`` (a meter, say) agrees. Raises DutError when it stays on."""
         if self._suspension is None:
             raise UsageError("suspend() before wait_asleep()")
+        self._asleep = witness
         timeout_s = timeout_s if timeout_s is not None else self.settings.sleep_timeout_s
         power.wait_asleep(self, self._suspension, timeout_s, witness)
 
     def wait_awake(self, suspension: Suspension, timeout_s: float | None = None) -> Wake:
         """Until it is back on fresh sessions with its records of the sleep; by default until past the guard.
 
+        Modern Standby is left alone until the witness of :meth:`wait_asleep` sees its end, or the guard is over.
         Raises WakeFailed when it does not come, Bugcheck (or DutError) when it booted instead of resuming.
         """
-        wake = power.wait_awake(self, suspension, timeout_s)
+        wake = power.wait_awake(self, suspension, timeout_s, self._asleep)
         self._suspension = None
         return wake
 

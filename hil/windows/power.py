@@ -27,6 +27,8 @@ _DELAY_MS = 500
 _SILENT_S = 0.5
 """No answer to an SSH request for this long: asleep, or hung (which the witness tells)."""
 _POLL_S = 0.05
+_GUARD_LATE_S = 2.0
+"""The machine counts the guard's time from when it got the call."""
 _ACCOUNT_S = 15.0
 """Power-Troubleshooter 1 follows the resume by about 1.5 s (events.json, sequences); a slow disk is given more."""
 
@@ -81,17 +83,26 @@ def wait_asleep(
     raise DutError(f"the machine in {suspension.state} within {timeout_s:g} s", seen=seen, where=machine.where)
 
 
-def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None = None) -> Wake:
+def wait_awake(
+    machine: Machine,
+    suspension: Suspension,
+    timeout_s: float | None = None,
+    asleep: Callable[[], bool] | None = None,
+) -> Wake:
     """Until it is back in fresh sessions and its records tell of the whole sleep.
 
+    Out of Modern Standby nothing is asked of it until the witness ``asleep`` says otherwise, or the guard is over.
     Raises WakeFailed when it does not answer although the guard is over, Bugcheck or DutError when it booted anew,
     BenchError when its clock jumped.
     """
     called_s, offset_s = now_s(), machine.clock_offset_s
     if timeout_s is None:
         timeout_s = max(0.0, suspension.guard_at_s - called_s) + machine.settings.resume_timeout_s
+    deadline = Deadline(timeout_s)
+    if suspension.state == STANDBY:
+        _wait_out_of_standby(machine, suspension, asleep, deadline)
     try:
-        answered_s = machine.reconnect(timeout_s)
+        answered_s = machine.reconnect(deadline.remaining_s)
     except (SshUnreachable, ConnectionLost) as error:
         raise WakeFailed(
             f"the machine awake from {suspension.state} within {timeout_s:g} s",
@@ -106,6 +117,16 @@ def wait_awake(machine: Machine, suspension: Suspension, timeout_s: float | None
         wake = replace(wake, device_ids=tuple(str(row["InstanceId"]) for row in named))
     machine.journal.event("observation", f"the machine woke from {wake.state}", source=wake.source, by=wake.source_text)
     return wake
+
+
+def _wait_out_of_standby(
+    machine: Machine, suspension: Suspension, asleep: Callable[[], bool] | None, deadline: Deadline
+) -> None:
+    """A question may end the standby, and with its session closed the guard's timer is gone."""
+    over_s = suspension.guard_at_s + _GUARD_LATE_S
+    with machine.journal.span("wait", "Modern Standby to end"):
+        while (asleep is None or asleep()) and now_s() < over_s and not deadline.expired:
+            pause(_POLL_S, why="Modern Standby ends")
 
 
 def _clock_must_have_run_on(machine: Machine, offset_s: float) -> None:

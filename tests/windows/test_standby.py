@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from desk import Desk
 
 from hil.errors import BenchError, UsageError
+from hil.remote import SshSession
 from hil.windows import Adapter, Machine, WakePattern, WakeSource
 
 GUARD_S = 2
@@ -44,6 +46,29 @@ def test_button_and_guard(tablet: Desk) -> None:
     wake = tablet.machine.wait_awake(suspension)
     assert (wake.state, wake.source, wake.before_guard) == ("S0ix", WakeSource.BUTTON, True)
     assert tablet.machine.wait_awake(asleep(tablet, GUARD_S)).by_timer
+
+
+@pytest.mark.parametrize("ended_by", ["button", "guard"])
+def test_standby_is_left_alone(tablet: Desk, monkeypatch: pytest.MonkeyPatch, ended_by: str) -> None:
+    """Nothing is asked of a machine in Modern Standby before the meter sees it end.
+
+    A question may end the standby itself, and the wake would then be put down to nobody, or to the driver.
+    """
+    machine, meter = tablet.machine, tablet.instrument("meter")
+    suspension = asleep(tablet, GUARD_S if ended_by == "guard" else 60)
+    drawn_w: list[float] = []
+
+    def reconnect(timeout_s: float) -> float:
+        drawn_w.append(meter.read_w())
+        return SshSession.reconnect(machine.ssh, timeout_s)
+
+    monkeypatch.setattr(machine.ssh, "reconnect", reconnect)
+    press = threading.Timer(0.5, tablet.instrument("button").press)
+    if ended_by == "button":
+        press.start()
+    wake = machine.wait_awake(suspension)
+    assert drawn_w[0] > machine.asleep_below_w
+    assert wake.source == (WakeSource.BUTTON if ended_by == "button" else WakeSource.TIMER)
 
 
 def test_witness_is_needed(tablet: Desk) -> None:
