@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from hil.instruments.session import InstrumentLost, WrongInstrument
+from hil.instruments.session import InstrumentLost, InstrumentRefused, WrongInstrument
 from hil.wait import pause
 
 pytest.importorskip("serial", reason="pyserial is not installed")
@@ -84,7 +84,7 @@ def test_late_answer_is_not_taken_for_another(line, session):
     for _ in range(4):
         try:
             seen.append(unit.query("NEXT?"))
-        except (InstrumentLost, WrongInstrument):
+        except (InstrumentLost, InstrumentRefused, WrongInstrument):
             continue
     assert set(seen) == {"NEXT?"}
 
