@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
-from virtual_wire import LinuxMachine, LocalServer, VirtualWire, eventually, virtual_wire
+from virtual_wire import MACHINE, LinuxMachine, LocalServer, VirtualWire, eventually, virtual_wire
 
 from hil.errors import BenchError, DutError, LinkLost
 from hil.traffic import Direction, Traffic, traffic
 from hil.virtual.faults import Fault
+
+KNOCK = "import socket, sys; s = socket.socket(); s.settimeout(3); print(s.connect_ex((sys.argv[1], 9)))"
+"""At a port where nobody listens: refused by a machine that can be reached."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed on this computer")
 
@@ -49,6 +53,8 @@ def wire(long_wire: VirtualWire, deaf: Deaf, monkeypatch: pytest.MonkeyPatch) ->
     long_wire.adapter.link.status = "Up"
     long_wire.do(long_wire.nic.set_link, True)
     assert eventually(lambda: long_wire.partner.carrier)
+    # the kernel remembers for a while that nobody answered its ARP
+    assert eventually(lambda: long_wire.inside_partner(KNOCK, MACHINE).strip() == str(errno.ECONNREFUSED), 10)
 
 
 @pytest.mark.parametrize("ways", [{"sent"}, {"received"}, {"sent", "received"}])
