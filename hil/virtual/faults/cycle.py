@@ -52,39 +52,29 @@ class LosesFramesAfterRestart(Fault):
     """After a restart the receive ring has one descriptor too many: one frame in fifty is dropped."""
 
     caught_by: ClassVar = ("cross",)
+    _reasons = frozenset({"restart"})
+    _loss = 0.02
 
     def __init__(self) -> None:
-        self._restarted = False
+        self._broken = False
 
     def starts(self, started: bool, *, reason: str) -> bool:
-        self._restarted = reason == "restart"
+        self._broken = reason in self._reasons
         return started
 
     def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
-        return 0.02 if self._restarted else ratio
+        return self._loss if self._broken else ratio
 
     def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
-        return 0.02 if self._restarted else ratio
+        return self._loss if self._broken else ratio
 
 
-class NothingPassesAfterRestart(Fault):
+class NothingPassesAfterRestart(LosesFramesAfterRestart):
     """The rings are rebuilt at a restart, but the device is told of the old ones: link up, and no frame either way."""
 
     caught_by: ClassVar = ("cross",)
     _reasons = frozenset({"restart", "enable", "resume"})
-
-    def __init__(self) -> None:
-        self._dead = False
-
-    def starts(self, started: bool, *, reason: str) -> bool:
-        self._dead = reason in self._reasons
-        return started
-
-    def receive_loss(self, ratio: float, *, load_mbps: float) -> float:
-        return 1.0 if self._dead else ratio
-
-    def transmit_loss(self, ratio: float, *, load_mbps: float) -> float:
-        return 1.0 if self._dead else ratio
+    _loss = 1.0
 
 
 class NothingSentAfterResume(NothingPassesAfterRestart):
